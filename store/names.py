@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from sqlalchemy import ColumnElement, Connection, select
 
 from domain.catalog.declarations import Account, Entitlement
 from domain.catalog.intake import IntakeSource
+from domain.catalog.mailing import Role, field_of
 from domain.criteria.fields import nearest
 from domain.errors import NotFound
 from domain.process.declaration import EntitlementProcess
@@ -64,6 +67,24 @@ class Names:
             if subject is not None and not _is_subject(connection, subject):
                 raise NotFound(f"there is no case and no entitlement {subject!r}")
 
+    def check_values(self, *, owner: str | None = None, priority: str | None = None) -> None:
+        """Refuse values that no case can have by its declared fields, unless one is on record with them.
+
+        Args:
+            owner: whom the field that names owners would name.
+            priority: of the field `priority`.
+
+        Raises:
+            NotFound: the field is not declared, or has its values listed without this one.
+        """
+        with self._database.read() as connection:
+            stored = StoredCatalog(connection)
+            fields, listed = stored.fields(), stored.values()
+            if owner is not None and not _is_on_record(connection, _CASES.owner, owner):
+                _check_value(field_of(Role.OWNER, stored.organisation().roles), owner, fields, listed)
+            if priority is not None and not _is_on_record(connection, _CASES.priority, priority):
+                _check_value("priority", priority, fields, listed)
+
     def milestone(self, name: str, declared: list[str]) -> str:
         """The milestone that is meant, in any case of letters.
 
@@ -91,6 +112,16 @@ def _check(connection: Connection, kind: Named, name: str | None) -> None:
     except NotFound:
         if not any(_is_on_record(connection, column, name) for column in _ON_RECORD[kind]):
             raise
+
+
+def _check_value(
+    field: str, value: str, fields: Mapping[str, object], listed: Mapping[str, Sequence[str | int]]
+) -> None:
+    if field not in fields:
+        raise NotFound(f"cases have no field {field!r}; {nearest(field, fields)}")
+    possible = [str(one) for one in listed.get(field, ())]
+    if possible and value not in possible:
+        raise NotFound(f"no case can have the {field} {value!r}; {nearest(value, possible)}")
 
 
 def _is_subject(connection: Connection, name: str) -> bool:

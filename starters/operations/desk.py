@@ -35,8 +35,8 @@ class Desk:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def cases(self, which: CaseFilter, *, now: datetime, limit: int) -> tuple[list[CaseOnDesk], bool]:
-        """The first cases of a list, and whether there are more.
+    def cases(self, which: CaseFilter, *, now: datetime, limit: int) -> tuple[list[CaseOnDesk], int]:
+        """The first cases of a list, and how many it has in all.
 
         Args:
             which: cases are asked for; its milestone in any case of letters.
@@ -50,7 +50,8 @@ class Desk:
             which = which.model_copy(update={"milestone": self._milestone(which.milestone)})
         page = self._store.listing.page(which, limit=limit)
         clocks = self._store.listing.clocks([case.case_id for case in page.cases])
-        return [_on_desk(case, clocks.get(case.case_id), now) for case in page.cases], page.end is not None
+        cases = [_on_desk(case, clocks.get(case.case_id), now) for case in page.cases]
+        return cases, len(cases) if page.end is None else self._store.listing.count(which)
 
     def _milestone(self, name: str) -> str:
         names = self._store.listing.milestone_names()

@@ -18,11 +18,12 @@ from starters.operations.desk import CaseOnDesk
 _OVERDUE = "bold red"
 
 
-def desk_table(cases: Sequence[CaseOnDesk], zone: tzinfo, now: datetime) -> RenderableType:
+def desk_table(cases: Sequence[CaseOnDesk], in_all: int, zone: tzinfo, now: datetime) -> RenderableType:
     """Cases, a line each; columns in which no case has anything are left out.
 
     Args:
         cases: in their order.
+        in_all: how many the list has, of which these are the first.
         zone: in which instants are shown.
         now: at which they were looked at.
     """
@@ -48,7 +49,8 @@ def desk_table(cases: Sequence[CaseOnDesk], zone: tzinfo, now: datetime) -> Rend
             _remark(case),
         )
     at = clock(now.replace(microsecond=0), zone)
-    foot = f"{plural(len(cases), 'open case')}, {at} ({zone_name(zone)}; time left is open time)"
+    these = f"the first {len(cases):,} of " if in_all > len(cases) else ""
+    foot = f"{these}{plural(in_all, 'open case')}, {at} ({zone_name(zone)}; time left is open time)"
     return Group(table, Text(foot, style="dim"))
 
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic import AwareDatetime
-from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, exists, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, exists, func, literal, or_, select, tuple_
 
 from domain.frozen import FrozenCalendar
 from domain.model import Value
@@ -181,6 +181,13 @@ class CaseListing:
                 rows = [row | due.get(row["case_id"], {"due_at": None, "due_milestone": None}) for row in rows]
         cases = [read_stored(ListedCase, row) for row in rows]
         return CasePage(cases, None if is_last or not cases else _position(which, cases[-1]))
+
+    def count(self, which: CaseFilter) -> int:
+        """How many cases a list has, on all its pages."""
+        with self._database.read() as connection:
+            parts = [wanted.order_by(None) for wanted in _in_order(which, None)]
+            counts = [part.with_only_columns(func.count(), maintain_column_froms=True) for part in parts]
+            return sum(connection.execute(count).scalar_one() for count in counts)
 
     def clocks(self, case_ids: Sequence[str]) -> dict[str, CaseClocks]:
         """The clocks of some cases, as they were last recorded; without those that are not known."""

@@ -90,7 +90,7 @@ def list_cases(
     if watch:
         run(_watch(which, span, limit, account))
         return
-    found, more, now = _look(which, span, limit)
+    found, in_all, now = _look(which, span, limit)
     if as_json:
         import json
 
@@ -99,8 +99,8 @@ def list_cases(
         from starters.terminal.cases import console
         from starters.terminal.desk import desk_table
 
-        console().print(desk_table(found, zones.shown(zones.of_account(account)), now))
-    if more:
+        console().print(desk_table(found, in_all, zones.shown(zones.of_account(account)), now))
+    if in_all > len(found):
         typer.echo(f"milepost: there are more than these {limit}; narrow them down, or give --limit", err=True)
 
 
@@ -113,19 +113,20 @@ def _span(text: str) -> timedelta:
         raise typer.BadParameter(str(error), param_hint="--due-within") from None
 
 
-def _look(which: CaseFilter, span: timedelta | None, limit: int) -> tuple[list[CaseOnDesk], bool, datetime]:
+def _look(which: CaseFilter, span: timedelta | None, limit: int) -> tuple[list[CaseOnDesk], int, datetime]:
     from starters.operations.desk import Desk
 
     with stored() as store:
         found = _looked(Desk(store).cases, which, span, limit)
-        if which.account and not found[0]:
+        if not found[0]:
             store.names.check(account=which.account)
+            store.names.check_values(owner=which.owner, priority=which.priority)
         return found
 
 
 def _looked(
-    ask: Callable[..., tuple[list[CaseOnDesk], bool]], which: CaseFilter, span: timedelta | None, limit: int
-) -> tuple[list[CaseOnDesk], bool, datetime]:
+    ask: Callable[..., tuple[list[CaseOnDesk], int]], which: CaseFilter, span: timedelta | None, limit: int
+) -> tuple[list[CaseOnDesk], int, datetime]:
     now = datetime.now(UTC)
     if span is not None:
         which = which.model_copy(update={"due_before": now + span})
@@ -148,8 +149,8 @@ async def _watch(which: CaseFilter, span: timedelta | None, limit: int, account:
         ask = Desk(store).cases
 
         def shown() -> RenderableType:
-            found, _, now = _looked(ask, which, span, limit)
-            return desk_table(found, zone, now)
+            found, in_all, now = _looked(ask, which, span, limit)
+            return desk_table(found, in_all, zone, now)
 
         async with until_stopped() as stopped:
             with Live(await asyncio.to_thread(shown), console=console(), auto_refresh=False) as live:

@@ -15,6 +15,7 @@ from tests.starters.command_line import milepost
 from tests.starters.stored_case import store_a_case
 
 CATALOG = """
+fields: {priority: {type: string, values: [Critical, Low]}, desk: string}
 organisation: {process: Support}
 processes: [{name: Support, milestones: [{name: First response, within: 4h}]}]
 accounts: [{id: acme}, {id: globex}]
@@ -38,6 +39,8 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (["list", "--account", "acm"], "unknown account 'acm'; did you mean 'acme'?"),
         (["list", "--account", "acm", "--json"], "unknown account 'acm'"),
+        (["list", "--priority", "critical"], "no case can have the priority 'critical'; did you mean 'Critical'?"),
+        (["list", "--owner", "ann"], "cases have no field 'owner'; there are desk, priority"),
         (["tasks", "--account", "acm"], "unknown account 'acm'"),
         (["tasks", "--case", "INC2"], "there is no case and no entitlement 'INC2'"),
         (["outbox", "--case", "INC2"], "there is no case and no entitlement 'INC2'"),
@@ -65,6 +68,7 @@ def test_a_name_that_nobody_knows_is_refused(asked: list[str], says: str) -> Non
     "asked",
     [
         ["list", "--account", "globex"],
+        ["list", "--priority", "Low"],
         ["tasks", "--account", "globex"],
         ["tasks", "--case", "INC1"],
         ["outbox", "--case", "gold"],

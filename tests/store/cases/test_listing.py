@@ -56,6 +56,7 @@ def _all(store: Store, limit: int = 3, **which: Any) -> list[ListedCase]:
         found += page.cases
         assert len(page.cases) <= limit
         if page.end is None:
+            assert store.listing.count(CaseFilter(**which)) == len(found)
             return found
         after = page.end
 
