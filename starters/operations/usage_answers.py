@@ -58,6 +58,9 @@ class Taken(Value):
                 said = f"nothing taken {of}; {left}; taking it beyond the cap is declined, and nothing else matches"
             case "overflow" | "exhausted":
                 said = f"nothing taken {of}; {left}; it falls back, and nothing else matches"
+            case "blocked" if answer.remaining or answer.grant_left:
+                wanted = number_text(self.asked, answer.unit)
+                said = f"nothing taken {of}; {left}; {wanted} is more, and it blocks: take less, or raise the cap"
             case "blocked":
                 said = f"nothing taken {of}; {left}; it blocks until the cap is higher"
             case "prompt":

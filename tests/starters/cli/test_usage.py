@@ -195,7 +195,7 @@ async def test_a_visit_belongs_to_the_period_in_which_it_is_dispatched(desk: Des
 @pytest.mark.parametrize(
     ("policy", "says"),
     [
-        ({"overflow": "block"}, "it blocks until the cap is higher"),
+        ({"overflow": "block"}, "2 is more, and it blocks: take less, or raise the cap"),
         ({}, "it falls back, and nothing else matches"),
         (
             {"overflow": "prompt", "overage_price": "90.00 EUR"},
