@@ -107,7 +107,12 @@ PANELS: dict[str, tuple[Listed, ...]] = {
             "afterwards:clear",
             "Take the completion of a milestone back, as if it had never been. What fell due meanwhile fires, late.",
         ),
-        Listed("extend", "afterwards:extend", "Move a target later, by open time or to an instant; never earlier."),
+        Listed(
+            "extend",
+            "afterwards:extend",
+            "Move a target later, by open time or to an instant; never earlier.",
+            takes_negative=True,
+        ),
         Listed(
             "entitle",
             "afterwards:entitle",
@@ -122,6 +127,7 @@ PANELS: dict[str, tuple[Listed, ...]] = {
             "log-time",
             "afterwards:log_time",
             "Log work done on a case: it is taken from the entitlements of hours that cover it.",
+            takes_negative=True,
         ),
         Listed(
             "reverse-time",

@@ -70,7 +70,7 @@ OF_CASES = {
     "wrong_id": Refusal(422, "Two ids disagree"),
     "unknown_signal": Refusal(422, "There is no such message"),
     "refused": Refusal(422, "It is refused"),
-    "closed": Refusal(409, "The case is closed"),
+    "closed": Refusal(409, "The case is closed; POST /v1/cases/CASE/reopen takes it up again"),
     "open": Refusal(409, "The case is open"),
     "failed": Refusal(409, "The case failed"),
     "not_open": Refusal(409, "The milestone is not open"),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from starters.cli import arguments, completion, zones
-from starters.cli.commands.case import FieldOptions, answered, case_desk, login, send
+from starters.cli.commands.case import FieldOptions, answered, case_desk, login, send, told_to_reopen
 from starters.cli.commands.usage import id_typed
 from starters.cli.options import AsJson, At, By, CaseArgument, EventId, MilestoneName, Reason, Why, argument
 from starters.cli.running import run
@@ -51,16 +51,9 @@ def extend(
 
     Example: milepost extend 4711 Resolution 4h --reason "agreed with the customer"
     """
-    from domain.open_time.spans import Offset
-
     if (span is None) == (until is None):
         raise typer.BadParameter("give either a span, such as 4h, or --until an instant", param_hint="SPAN")
-    seconds = None
-    if span is not None:
-        try:
-            seconds = Offset.parse(span).seconds
-        except ValueError as error:
-            raise typer.BadParameter(str(error), param_hint="SPAN") from None
+    seconds = _seconds_later(span) if span is not None else None
     moved = arguments.instant(until, "--until", zones.of_case(case)).isoformat() if until else None
     send(
         case,
@@ -74,6 +67,20 @@ def extend(
         reason=reason,
         event_id=event_id,
     )
+
+
+def _seconds_later(text: str) -> int:
+    from domain.open_time.spans import Offset
+
+    if text.startswith("-"):
+        raise typer.BadParameter(f"{text}: a target only moves later; give what to add: 90m or 4h", param_hint="SPAN")
+    try:
+        seconds = Offset.parse(text).seconds
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="SPAN") from None
+    if not seconds:
+        raise typer.BadParameter(f"{text} moves nothing; give what to add: 90m or 4h", param_hint="SPAN")
+    return seconds
 
 
 def entitle(
@@ -143,6 +150,7 @@ def log_time(
     by: By = None,
     note: Annotated[str | None, typer.Option(help="Goes on record.", show_default=False)] = None,
     event_id: EventId = None,
+    as_json: AsJson = False,
 ) -> None:
     """Log work done on a case: it is taken from the entitlements of hours that cover it.
 
@@ -150,6 +158,8 @@ def log_time(
 
     Example: milepost log-time 4711 T-1 90 --by ann
     """
+    import json
+
     at = arguments.instant(worked_at, "--worked-at", zones.of_case(case)).isoformat() if worked_at else None
     known_as = id_typed(entry, "ENTRY")
     done = {
@@ -160,7 +170,10 @@ def log_time(
         "note": note,
         "event_id": event_id,
     }
-    for line in run(_log_time(case, done)):
+    lines = run(_log_time(case, done))
+    if as_json:
+        lines = [json.dumps({"lines": lines}, indent=2, ensure_ascii=False)]
+    for line in lines:
         typer.echo(line)
 
 
@@ -203,6 +216,9 @@ def _minutes_of_work(text: str) -> int:
     from domain.bounds import MOST_ENTRY_MINUTES
     from domain.open_time.spans import Offset
 
+    if text.startswith("-"):
+        undone = "an entry is undone with milepost reverse, or reverse-time if nothing covered it"
+        raise typer.BadParameter(f"{text}: work is logged forward, 90 or 1h30m; {undone}", param_hint="'MINUTES'")
     try:
         minutes, seconds = divmod(Offset.parse(f"{text}m" if text.isdigit() else text).seconds, 60)
     except ValueError as error:
@@ -217,7 +233,9 @@ def _minutes_of_work(text: str) -> int:
 
 
 async def _log_time(case: str, entry: dict[str, Any]) -> list[str]:
-    return await (await _client()).log_time(case, **entry)
+    client = await _client()
+    with told_to_reopen(case):
+        return await client.log_time(case, **entry)
 
 
 async def _reopen(case: str, occurred_at: datetime | None, asked: dict[str, Any]) -> Answer:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -200,7 +202,26 @@ def send(case: str, update: str, at: str | None, by: str | None, as_json: bool, 
 async def _request(case: str, update: str, occurred_at: datetime | None, **event: Any) -> Answer:
     if occurred_at is not None:
         event["occurred_at"] = occurred_at.isoformat()
-    return await (await case_desk()).request(case, update, **event)
+    desk = await case_desk()
+    with told_to_reopen(case):
+        return await desk.request(case, update, **event)
+
+
+@contextmanager
+def told_to_reopen(case: str) -> Iterator[None]:
+    """What a case refuses since it is closed says by which command the case is taken up again.
+
+    Raises:
+        Refused: what was asked is refused.
+    """
+    from domain.errors import Refused
+
+    try:
+        yield
+    except Refused as refused:
+        if refused.code != "closed":
+            raise
+        raise Refused(refused.code, f"{refused}; milepost reopen {case} takes it up again") from refused
 
 
 async def _open(intake: CaseIntake) -> Answer:

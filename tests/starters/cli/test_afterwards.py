@@ -57,6 +57,9 @@ async def test_second_thoughts_about_a_case(environment: dict[str, str], named: 
     assert "extended by 1:30:00 of open time" in (await say("extend", case, "Answer", "90m")).stdout
     assert (await say("extend", case, "Answer")).exit_code == 2
     assert (await say("extend", case, "Answer", "1d")).exit_code == 2
+    for wrong, right in (("0", "0 moves nothing; give"), ("-4h", "-4h: a target only moves later; give")):
+        refused = await say("extend", case, "Answer", wrong)
+        assert (refused.exit_code, f"{right} what to add: 90m or 4h" in refused.stderr) == (2, True), refused.stderr
     assert "only moves later" in (await say("extend", case, "Answer", "--until", "2020-01-01T00:00Z")).stderr
     await say("complete", case, "Answer")
     assert "is cleared" in (await say("clear", case, "Answer", "--reason", "wrong case")).stdout
@@ -66,6 +69,10 @@ async def test_second_thoughts_about_a_case(environment: dict[str, str], named: 
     )
     refused = await say("log-time", case, "T-2", "0")
     assert (refused.exit_code, "minutes" in refused.stderr) == (2, True)
+    less = await say("log-time", case, "T-2", "-30m", "--by", "ann")
+    assert (less.exit_code, "an entry is undone with milepost reverse, or" in less.stderr) == (2, True), less.stderr
+    logged = json.loads((await say("log-time", case, "T-2", "30", "--json")).stdout)
+    assert logged == {"lines": [f"entitlement {named['two']}: granted, 0.5 hours taken, 18 hours left"]}
     assert "goes over to no entitlement" in (await say("entitle", case, "-")).stdout
     assert (await say("decide", case, "maybe")).exit_code == 2
     assert "nothing to decide" in (await say("decide", case, "yes")).stderr
@@ -76,6 +83,15 @@ async def test_second_thoughts_about_a_case(environment: dict[str, str], named: 
     assert "no failed action" in (await say("retry", case, "nothing")).stderr
     assert "is open" in (await say("reopen", case)).stderr
     await say("close", case)
+
+    async def a_closed_case_says_how_it_is_taken_up_again() -> None:
+        for asked in (("complete", case, "Answer"), ("stop", case), ("log-time", case, "T-3", "30")):
+            refused = await say(*asked)
+            said = f"milepost: case {case} is closed, since "
+            assert (refused.exit_code, refused.stderr.startswith(said)) == (2, True), refused.stderr
+            assert refused.stderr.endswith(f"; milepost reopen {case} takes it up again\n")
+
+    await assert_eventually(a_closed_case_says_how_it_is_taken_up_again)
 
     back = ("reopen", case, "--field", "priority=High", "--reason", "it came back", "--event-id", "r-1", "--by", "ann")
 
