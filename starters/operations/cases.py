@@ -6,7 +6,7 @@ The case itself answers. Where Temporal no longer has it, or no worker answers, 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
 
 from clients.cases import MilepostClient
@@ -19,13 +19,15 @@ from domain.messages.cases import Answer, CaseIntake
 from domain.model import Value
 from domain.timeline.folding import NEWEST
 from domain.timeline.views import CaseView
-from domain.wording import instant
+from domain.wording import instant, stamp
 from starters.operations.at_work import at_work, standing_still, stuck_text
 from store import Store
 
 T = TypeVar("T")
 
 _FROM_RECORD = "from the store's record"
+_REOPENED = "the case is reopened"
+"""As its timeline says it, where its last run still had something to do; a new run says nothing of it."""
 
 
 class AskStore(Protocol):
@@ -109,7 +111,7 @@ class CaseDesk:
         return await self.client.request(case_id, update, milestone=known, **asked)
 
     async def reopen(self, case_id: str, *, occurred_at: datetime | None, **asked: Any) -> Answer:
-        """Take a closed case up again.
+        """Take a closed case up again. The answer says from when its clocks go on: never before it was closed.
 
         Args:
             case_id: the case.
@@ -124,9 +126,14 @@ class CaseDesk:
         found = await self._ask_store(lambda store: store.cases.get(case_id))
         if found is None:
             await self.client.view(case_id)  # says so itself if it is not known, or was refused
-            raise NotFound(f"unknown case {case_id!r}")
-        foreign = found.view.external_id
-        return await self.client.reopen(case_id, occurred_at=occurred_at, external_id=foreign, **asked)
+            raise NotFound(f"the store has no record of case {case_id!r}, from which it would be taken up again")
+        at, foreign = occurred_at or datetime.now(UTC), found.view.external_id
+        answer = await self.client.reopen(case_id, occurred_at=at, external_id=foreign, **asked)
+        if found.view.closed_at is None or answer.outcome != "taken":
+            return answer
+        since = max(at.replace(microsecond=0), found.carried.state.last_at)
+        said = f"{_REOPENED}, and counts on from {stamp(since)}"
+        return answer.model_copy(update={"notes": [said, *(note for note in answer.notes if note != _REOPENED)]})
 
     async def show(self, case_id: str) -> ShownCase:
         """The case as it stands; a closed one that Temporal has forgotten as it was recorded last.

@@ -197,6 +197,7 @@ _TOLD = {
     NoteKind.ENTITLEMENT_CHANGED,
     NoteKind.MIGRATED,
     NoteKind.REFUSED,
+    NoteKind.REOPENED,
 }
 """Notes of what is not to be seen of the milestones themselves."""
 
@@ -207,7 +208,7 @@ def _moments_table(view: CaseView, zone: tzinfo, actions: Sequence[ShownAction],
     table.add_column(no_wrap=True)
     table.add_column()
     day = ""
-    told = [_moment_of_note(note, zone) for note in notes if note.kind in _TOLD]
+    told = [_moment_of_note(note, zone) for note in notes if note.kind in _TOLD or _is_undone(note, view)]
     for moment in sorted([*_moments(view, zone, actions), *told], key=lambda m: (m.at, m.rank)):
         shown = clock(moment.at, zone)
         date, time = shown.rsplit(" ", 1)
@@ -218,6 +219,11 @@ def _moments_table(view: CaseView, zone: tzinfo, actions: Sequence[ShownAction],
         )
         day = date
     return table
+
+
+def _is_undone(note: Noted, view: CaseView) -> bool:
+    """Whether it is of a closing after which the case was reopened."""
+    return note.kind is NoteKind.CLOSED and note.at != view.closed_at
 
 
 def _moments(view: CaseView, zone: tzinfo, actions: Sequence[ShownAction]) -> Iterator[_Moment]:

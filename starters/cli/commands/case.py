@@ -196,7 +196,21 @@ def close(
 def send(case: str, update: str, at: str | None, by: str | None, as_json: bool, **event: Any) -> None:
     """Send a request to a case, and print the answer."""
     occurred_at = arguments.instant(at, "--at", zones.of_case(case)) if at else None
-    answered(run(_request(case, update, occurred_at, by=by or login(), **event)), as_json)
+    answer = run(_request(case, update, occurred_at, by=by or login(), **event))
+    if occurred_at is not None:
+        _say_if_moved(answer, update, occurred_at)
+    answered(answer, as_json)
+
+
+def _say_if_moved(answer: Answer, update: str, occurred_at: datetime) -> None:
+    from domain.wording import instant
+    from starters.operations.counting_from import counts_from
+
+    since = counts_from(answer, update, occurred_at)
+    if since is not None:
+        zone = zones.shown(zones.of_case(answer.case.case_id))
+        last = "when the last thing happened to the case"
+        typer.echo(f"milepost: it counts from {instant(since, zone)}, {last}, not from --at", err=True)
 
 
 async def _request(case: str, update: str, occurred_at: datetime | None, **event: Any) -> Answer:

@@ -96,7 +96,9 @@ async def test_second_thoughts_about_a_case(environment: dict[str, str], named: 
     back = ("reopen", case, "--field", "priority=High", "--reason", "it came back", "--event-id", "r-1", "--by", "ann")
 
     async def the_case_is_reopened() -> None:
-        assert (await say(*back)).exit_code == 0
+        reopened = await say(*back)
+        assert reopened.exit_code == 0
+        assert reopened.stdout.startswith("the case is reopened, and counts on from ")
 
     await assert_eventually(the_case_is_reopened)
     shown = json.loads((await say("show", case, "--json")).stdout)
@@ -104,6 +106,9 @@ async def test_second_thoughts_about_a_case(environment: dict[str, str], named: 
     assert (await say(*back)).exit_code == 0, "sent again it changes nothing"
     noted = json.loads((await say("show", case, "--notes", "--json")).stdout)
     assert [note["reason"] for note in noted if note["kind"] == "reopened"] == ["it came back"]
+    told = " ".join((await say("show", case)).stdout.split())
+    assert "the case is closed" in told
+    assert "the case is reopened, by ann: it came back" in told
 
 
 async def test_work_that_nothing_covers_is_logged_and_undone_once(environment: dict[str, str]) -> None:

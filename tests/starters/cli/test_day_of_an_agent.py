@@ -246,6 +246,7 @@ the case is closed
 the case left process 'Support'
 case DAY-6: compliant, closed
 $ milepost reopen DAY-6
+the case is reopened, and counts on from ... ZONE
 case DAY-6: compliant
   First response: running, target ... ZONE, ... left
   Resolution: running, target ... ZONE, ... left
@@ -304,6 +305,10 @@ case DAY-10: compliant
 What is left for the others.
 
 ```console
+$ milepost list --violated --limit 1 2> more | tail -1
+the first 1 of 2 open cases, ... (ZONE; time left is open time)
+$ cat more
+milepost: there are more than these 1; narrow them down, or give --limit
 $ milepost list --violated | tr -s ' '
 case account owner priority due next left due at
 ─...

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from clients.cases import MilepostClient
 from domain.messages.cases import Answer, CaseIntake
 from domain.messages.coverage import CaseCoverage
+from domain.timeline.events import CaseClosed
 from domain.timeline.machine import Case, Timeline
 from domain.timeline.views import CaseView, OpenDecision
 from starters.operations.cases import CaseDesk
@@ -58,3 +60,26 @@ async def test_who_opens_a_case_again_does_not_hear_what_it_waited_for(
     desk = CaseDesk(cast("MilepostClient", Answers(first, *now)), cast("Any", None))
     answer = await desk.open(CaseIntake(case_id="c"))
     assert (answer.coverage, answer.case.open_decisions) == (said, now)
+
+
+@pytest.mark.parametrize(
+    ("said", "since"),
+    [(T0 + timedelta(hours=2), "2025-06-09 15:00:00Z"), (T0, "2025-06-09 14:00:00Z")],
+    ids=["after the closing", "before it"],
+)
+async def test_who_reopens_a_case_hears_from_when_it_counts(said: datetime, since: str) -> None:
+    """Never before the last thing that happened to it, whatever was said."""
+    closed = Timeline.enter(PLAN, Case(case_id="c"), T0)
+    closed.apply(CaseClosed(event_id="closed", occurred_at=T0 + timedelta(hours=1)))
+    stored = SimpleNamespace(view=closed.view(said), carried=SimpleNamespace(state=closed.state))
+    open_view = Timeline.enter(PLAN, Case(case_id="c"), T0).view(T0)
+
+    async def reopen(_: str, **__: Any) -> Answer:
+        return Answer(outcome="taken", notes=[], case=open_view)
+
+    async def ask_store(_: object) -> object:
+        return stored
+
+    desk = CaseDesk(cast("MilepostClient", SimpleNamespace(reopen=reopen)), cast("Any", ask_store))
+    answer = await desk.reopen("c", occurred_at=said)
+    assert answer.notes == [f"the case is reopened, and counts on from {since}"]
