@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, or_, select, update
 
 from domain.errors import Refused
-from domain.feed.cases import subject_of
+from domain.feed.case_data import subject_of
 from domain.feed.envelope import FeedEvent, schema_uri
 from domain.feed.redeliveries import begins_with
 from store import tables

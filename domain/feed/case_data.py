@@ -11,6 +11,11 @@ from domain.model import Value
 from domain.timeline.effects import NoteKind
 
 
+def subject_of(case_id: str) -> str:
+    """Whose sequence the events of a case belong to."""
+    return f"case/{case_id}"
+
+
 class CaseData(EventData):
     """What every event of a case says.
 

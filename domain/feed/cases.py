@@ -24,11 +24,6 @@ Said = tuple[tuple[str, type[types.CaseData]], datetime, dict[str, Any]]
 """The name and data of an event, when it took effect, and what it says."""
 
 
-def subject_of(case_id: str) -> str:
-    """Whose sequence the events of a case belong to."""
-    return f"case/{case_id}"
-
-
 def case_events(record: CaseRecord) -> list[Draft]:
     """The events of a record, in their order; none of one that was written before there was a feed."""
     if record.feed is None:
@@ -73,7 +68,7 @@ def _draft(record: CaseRecord, sequence: int, said: Said, known: dict[str, Any])
         data = kind.model_construct(**{key: value for key, value in told.items() if key in kind.model_fields})
     return Draft(
         type=type_name(name),
-        subject=subject_of(record.view.case_id),
+        subject=types.subject_of(record.view.case_id),
         sequence=sequence,
         time=at,
         account=record.account,

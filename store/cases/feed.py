@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
-from domain.feed.cases import bridge, case_events, subject_of
+from domain.feed.case_data import subject_of
+from domain.feed.cases import bridge, case_events
 from store.errors import StoreError
 from store.events import append, last_of, last_of_others, put_beside, stored_from
 

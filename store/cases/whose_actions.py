@@ -13,7 +13,6 @@ from sqlalchemy import ColumnElement, and_, exists, func, literal, not_, or_, se
 
 from domain.catalog.kinds import Kind
 from domain.feed import case_data
-from domain.feed.cases import subject_of
 from domain.feed.envelope import type_name
 from domain.timeline.effects import NoteKind
 from store import tables
@@ -46,7 +45,7 @@ def _tells_of_it() -> ColumnElement[bool]:
     """Whether an event is that of an action's trigger: it names each action by its key."""
     first, trigger = _EVENTS.data["actions", 0, "key"].as_string(), _ACTIONS.trigger_key.concat("/")
     return and_(
-        _EVENTS.subject == literal(subject_of("")).concat(_ACTIONS.case_id),
+        _EVENTS.subject == literal(case_data.subject_of("")).concat(_ACTIONS.case_id),
         _EVENTS.superseded.is_(False),
         _EVENTS.type.in_(_FIRED),
         func.substr(first, 1, func.length(trigger)) == trigger,

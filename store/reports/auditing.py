@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, select
 
-from domain.feed.cases import subject_of
+from domain.feed.case_data import subject_of
 from domain.messages.case_state import CaseState
 from domain.reports.agreeing import disagreements, outcome_by
 from domain.reports.comparing import said

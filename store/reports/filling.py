@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 from sqlalchemy import Connection, Table, insert, inspect, select, update
 
-from domain.feed.cases import subject_of
+from domain.feed.case_data import subject_of
 from domain.feed.envelope import type_name
 from domain.messages.case_state import CaseState
 from domain.reports.holding import FieldChange

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import Body, Path, Query, Response
 
 from domain.bounds import Words
-from domain.feed.cases import subject_of
+from domain.feed.case_data import subject_of
 from domain.ids import Reference
 from domain.messages.cases import Answer
 from domain.scopes import Scope
