@@ -8,12 +8,19 @@ lies outside the history, so the answer is always the same.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from temporalio.converter import SerializationContext, StorageDriverStoreContext
 from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails
+from temporalio.worker._workflow_instance import _WorkflowLogicFlag
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 from temporalio.workflow import Info
+
+_FLAGS = frozenset({_WorkflowLogicFlag.PROCESS_WORKFLOW_ACTIVATION_JOBS_AS_SINGLE_BATCH})
+"""What a task brings is dealt with before any condition is looked at. An update that is refused leaves nothing in the
+history; without the flag it had conditions looked at before what else came with it, and a replay did not. The SDK knows
+the flag and does not set it by itself yet. It is on record in the histories of those runs that have it."""
 
 
 class PlainRunner(SandboxedWorkflowRunner):
@@ -21,7 +28,7 @@ class PlainRunner(SandboxedWorkflowRunner):
 
     def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
         """Make the instance of a run."""
-        return _PlainInstance(super().create_instance(det))
+        return _PlainInstance(super().create_instance(replace(det, default_workflow_logic_flags=_FLAGS)))
 
 
 class _PlainInstance(WorkflowInstance):
