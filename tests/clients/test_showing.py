@@ -37,7 +37,7 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     async def nobody(*_: object) -> None:
         return None
 
-    async def send(_: object, __: str, ___: str, start: Callable[[], object], ____: str) -> None:
+    async def send(_: object, __: str, ___: str, start: Callable[[], object], *____: str) -> None:
         start()
         raise Sent
 

@@ -32,7 +32,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     async def nobody(*_: object) -> None:
         return None
 
-    async def send(_: object, __: str, ___: str, start: Any, ____: str) -> None:
+    async def send(_: object, __: str, ___: str, start: Any, *____: str) -> None:
         start()
         raise Sent
 
