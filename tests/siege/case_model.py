@@ -59,7 +59,6 @@ REMARKS = frozenset(
     {
         *(NoteKind.REFUSED, NoteKind.OVERFLOWED, NoteKind.PROMPTED, NoteKind.DECIDED, NoteKind.TIME_LOGGED),
         NoteKind.TIME_REVERSED,
-        NoteKind.TIME_REVERSED,
         *(NoteKind.ACTION_FAILED, NoteKind.ACTION_RETRIED, NoteKind.COVERED, NoteKind.HORIZON_ENDS),
     }
 )

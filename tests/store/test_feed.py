@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -22,6 +22,7 @@ from domain.messages.steps import FeedPart
 from store import Store, tables
 from store.cases.feed import FeedGap
 from store.events import _LAST, _STORED
+from store.feed import FeedPage
 from tests.feeds import Recorded
 
 ROOT = Path(__file__).parents[2]
@@ -115,17 +116,22 @@ def test_a_case_that_an_older_build_has_served_goes_on_with_its_numbers(store: S
         store.cases.record(again.remarks("late").model_copy(update={"run": 3, "feed": FeedPart(first=7)}))
 
 
-def test_what_another_attempt_says_takes_its_place(store: Store) -> None:
-    """Events that stay the same are not seen again; those of an attempt that came to nothing are superseded."""
-    case = Recorded("c-1")
+def attempts(store: Store, lost: Sequence[str], taken: Sequence[str]) -> FeedPage:
+    """What two attempts at the second step of a case remark, of which the server took the later one; between them a
+    reader sees what is returned."""
+    case, again = Recorded("c-1"), Recorded("c-1")
     store.cases.record(case.remarks("one"))
-    lost = case.remarks("two", "never", "never at all")
-    store.cases.record(lost)
+    store.cases.record(case.remarks(*lost))
     seen = store.feed.read()
-    again = Recorded("c-1")
     again.remarks("one")
     again.history += 5
-    store.cases.record(again.remarks("two", "so it was"))
+    store.cases.record(again.remarks(*taken))
+    return seen
+
+
+def test_what_another_attempt_says_takes_its_place(store: Store) -> None:
+    """Events that stay the same are not seen again; those of an attempt that came to nothing are superseded."""
+    seen = attempts(store, ("two", "never", "never at all"), ("two", "so it was"))
     assert [one.data["text"] for one in read_all(store)] == ["case c-1 opened", "one", "two", "so it was"]
     later = store.feed.read(seen.cursor).events
     assert [(one.sequence, one.data["text"]) for one in later] == [(4, "so it was")]
@@ -135,15 +141,7 @@ def test_what_another_attempt_says_takes_its_place(store: Store) -> None:
 def test_what_says_the_same_behind_it_stays_behind_it(store: Store) -> None:
     """An attempt noticed one thing at another time, and then what it had noticed before: the order is that of the
     numbers, and the one that is the same is known by its id."""
-    store.cases.record(Recorded("c-1").remarks("one"))
-    lost = Recorded("c-1")
-    lost.remarks("one")
-    store.cases.record(lost.remarks("at three", "already so"))
-    seen = store.feed.read()
-    again = Recorded("c-1")
-    again.remarks("one")
-    again.history += 5
-    store.cases.record(again.remarks("at four", "already so"))
+    seen = attempts(store, ("at three", "already so"), ("at four", "already so"))
     assert [one.data["text"] for one in read_all(store)] == ["case c-1 opened", "one", "at four", "already so"]
     assert [one.sequence for one in read_all(store)] == [1, 2, 3, 4]
     later = store.feed.read(seen.cursor).events
