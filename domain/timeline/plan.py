@@ -15,7 +15,7 @@ from domain.criteria.fields import FieldType
 from domain.frozen import FrozenCalendar
 from domain.process import EntitlementProcess, Milestone
 
-RULES = 7
+RULES = 8
 """The version of the rules in `domain` under which cases are opened now. A case keeps the one that its plan names."""
 
 CORNERS = 2
@@ -48,6 +48,9 @@ BOUNDS_INSTANTS = 6
 SETS_CORNERS_RIGHT = 7
 """The version since which these are right at the corners: migrations, late news of a stay that was handed over, spans
 that are carried or held back, waits for an entry, instants before the calendars begin, notes of what was cleared."""
+
+AT_ITS_START = 8
+"""The version since which what was scheduled and is complete as it starts is in time, as what starts at once is."""
 
 
 class Plan(BaseModel):

@@ -17,7 +17,7 @@ from domain.timeline.entry import Entry
 from domain.timeline.folding import NEWEST
 from domain.timeline.instances import MilestoneInstance
 from domain.timeline.pauses import pause_or_resume
-from domain.timeline.plan import CORNERS, SETS_CORNERS_RIGHT
+from domain.timeline.plan import AT_ITS_START, CORNERS, SETS_CORNERS_RIGHT
 from domain.timeline.revealing import take_back
 from domain.timeline.sight import Sight
 from domain.timeline.spans_in_force import SpansInForce
@@ -107,7 +107,9 @@ class Rules:
             if self.sight.is_complete(milestone):
                 if milestone.restart_on:  # whoever had it completed it; of an empty field whoever has it now
                     instance.ran_under = {**self.sight.watched(milestone), **instance.ran_under}
-                complete(self.book, instance, self.at, by="complete_when")
+                at_start = instance.start_at == self.at and not milestone.recurs
+                in_time = at_start and self.book.plan.rules >= AT_ITS_START
+                complete(self.book, instance, self.at, by="complete_when", in_time=in_time)
                 self._mark()
 
     def _take_back(self) -> None:

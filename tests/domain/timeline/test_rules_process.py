@@ -9,6 +9,7 @@ import pytest
 from domain.process import Trigger, TriggerKind
 from domain.timeline.effects import NoteKind
 from domain.timeline.instances import InstanceState
+from domain.timeline.plan import AT_ITS_START, RULES
 from domain.timeline.views import MilestoneStatus
 from tests.domain.timeline.bench import Bench, field_at, ny, plan, process, told, triggers
 
@@ -194,6 +195,18 @@ def test_offsets_of_a_deadline_are_open_time() -> None:
     declared = {"by": "due_at", "triggers": triggers("warning 1h", "violation 1h")}
     bench = Bench(declared, fields={"due_at": field_at("Sat 12:00")}).to("Mon+1 12:00")
     assert bench.fired == ["M warning-1h Fri 16:00", "M violation-1h Mon+1 10:00"]
+
+
+@pytest.mark.parametrize(("rules", "missed"), [(RULES, []), (AT_ITS_START - 1, ["Mon 12:00"])])
+def test_what_was_scheduled_and_is_complete_at_its_start_is_in_time(rules: int, missed: list[str]) -> None:
+    """As what starts at once is, though its deadline was over before its entry came."""
+    declared = {"by": "due_at", "complete_when": 'case.state == "done"', "triggers": triggers("violation 0", "success")}
+    fields = {"due_at": field_at("Mon 12:00"), "entry_at": field_at("Mon 10:00")}
+    bench = Bench(declared, entry="entry_at", fields=fields, rules=rules)
+    bench.change("Mon 10:30", entry_at=field_at("Mon 14:00")).change("Mon 13:00", state="done").to("Mon 15:00")
+    (m,) = bench.runs("Mon 15:00")
+    assert (told(m.start_at), told(m.completed_at), m.elapsed_seconds) == ("Mon 14:00", "Mon 14:00", 0)
+    assert (bench.violations, bench.fired) == (missed, ["M success Mon 14:00"])
 
 
 # --- starts ---
