@@ -41,11 +41,20 @@ async def expired(effect: Effect, log: ExpiryLog, *, pace: float, is_rehearsal: 
         if completed_at is not None:
             return f"expired: its milestone was completed at {instant(completed_at)}"
         return None
-    if action.expires_after is None:
-        return None
-    since, now = await asyncio.to_thread(log.waits_since, effect.key), datetime.now(UTC)
-    waited = timedelta() if since is None else (now - since) * pace
-    late = effect.late_at(effect.at if is_rehearsal else since or now)
-    if late + waited >= action.expires_after:
+    until = await expires_at(effect, log, pace=pace, is_rehearsal=is_rehearsal)
+    if until is not None and until <= datetime.now(UTC):
         return f"expired: {action.expires} have passed since it was due"
     return None
+
+
+async def expires_at(effect: Effect, log: ExpiryLog, *, pace: float, is_rehearsal: bool) -> datetime | None:
+    """When an action that is worth something for a span of time is worth nothing any more, by the wall clock.
+
+    None: no span says so. The parameters are those of `expired`.
+    """
+    action = effect.call.action
+    if isinstance(action, FieldUpdate) or action.expires_after is None:
+        return None
+    since = await asyncio.to_thread(log.waits_since, effect.key) or datetime.now(UTC)
+    late = effect.late_at(effect.at if is_rehearsal else since)
+    return since + (action.expires_after - late) / pace

@@ -13,6 +13,7 @@ from temporalio.exceptions import ApplicationError
 from activities.actions import digest
 from activities.actions.attempts import waits
 from activities.actions.effect import Effect
+from activities.actions.expiry import expires_at
 from activities.actions.mail import RenderedMail
 from activities.delivery import smtp
 from activities.delivery.outcomes import Delivered, NotDelivered
@@ -68,9 +69,8 @@ class QuietMails:
         if limits is None:
             held = await asyncio.to_thread(self._store.quiet.held_for, effect.key)
             return [address for one, address in known.items() if one not in held]
-        free = await asyncio.to_thread(
-            self._store.quiet.admit, self._in_hand(message, effect), limits, datetime.now(UTC)
-        )
+        in_hand = await self._in_hand(message, effect)
+        free = await asyncio.to_thread(self._store.quiet.admit, in_hand, limits, datetime.now(UTC))
         return [known[one] for one in free]
 
     async def digests(self, message: RenderedMail, effect: Effect) -> dict[str, DigestTurn]:
@@ -159,18 +159,14 @@ class QuietMails:
             per_case=quiet.mails_per_case, per_recipient=quiet.mails_per_recipient, window=WINDOW / self._pace
         )
 
-    def _in_hand(self, message: RenderedMail, effect: Effect) -> MailInHand:
+    async def _in_hand(self, message: RenderedMail, effect: Effect) -> MailInHand:
         action = effect.call.action
-        expires_at = None
-        if isinstance(action, Email) and action.expires_after is not None:
-            late = timedelta() if effect.due_at is None else effect.at - effect.due_at
-            expires_at = datetime.now(UTC) + (action.expires_after - late) / self._pace
         return MailInHand(
             key=effect.key,
             to=_known(message),
             subject=" ".join(message.subject.split()),
             due_at=effect.due_at or effect.at,
-            expires_at=expires_at,
+            expires_at=await expires_at(effect, self._store.actions, pace=self._pace, is_rehearsal=False),
             expires_completed=isinstance(action, Email) and action.expires == COMPLETED,
         )
 

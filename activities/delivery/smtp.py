@@ -25,6 +25,8 @@ from domain.delivery.mailboxes import address_of, on_the_wire, one_line
 
 GIVES_UP_AFTER = 30.0
 """Seconds for a whole attempt."""
+_LEAVES_WITHIN = 2.0
+"""Seconds in which a server is to say goodbye, once it has taken a mail or has not."""
 
 _SHOWN = 200
 _PERMANENT = 500
@@ -204,12 +206,14 @@ async def send(server: MailServer, mail: EmailMessage, to: Sequence[str]) -> dic
     told = {one: _told(one) for one in to}
     refused: Mapping[str, tuple[int, str]]
     try:
-        async with asyncio.timeout(server.gives_up_after), client:
+        async with asyncio.timeout(server.gives_up_after):
+            await client.connect()
             handed_in = True
             refused, answer = await client.send_message(
                 _sendable_mail(mail), recipients=list(dict.fromkeys(told.values()))
             )
     except TimeoutError:
+        client.close()
         raise NotDelivered(f"no answer within {server.gives_up_after:g} s", may_have_arrived=handed_in) from None
     except aiosmtplib.SMTPRecipientsRefused as error:
         refused, answer = {one.recipient: (one.code, one.message) for one in error.recipients}, ""
@@ -219,8 +223,21 @@ async def send(server: MailServer, mail: EmailMessage, to: Sequence[str]) -> dic
         raise NotDelivered(f"no connection: {hiding.line(str(error))}", may_have_arrived=handed_in) from None
     except Exception as error:  # noqa: BLE001  one that nobody foresaw is an attempt too, and is seen on record
         raise unforeseen(error, hiding) from None
+    finally:
+        await _leave(client)
     taken = Said(hiding.line(answer), Verdict.TAKEN)
     return {one: _refusal(*refused[name], hiding) if name in refused else taken for one, name in told.items()}
+
+
+async def _leave(client: aiosmtplib.SMTP) -> None:
+    """Take leave of the server. Whatever it says to that, or does not, changes nothing of what it took."""
+    try:
+        async with asyncio.timeout(_LEAVES_WITHIN):
+            await client.quit()
+    except (aiosmtplib.SMTPException, OSError):  # TimeoutError among them
+        pass
+    finally:
+        client.close()
 
 
 def _told(recipient: str) -> str:

@@ -53,6 +53,7 @@ ROWS = {
     "says nothing": Row(Failing(silent=True), r"no answer within 0.5 s", {"gives_up_after": 0.5}),
     "delays, within the time": Row(Failing(delays=0.3), r".*taken as 4711.*", status="sent", taken=1),
     "delays, beyond the time": Row(Failing(delays=60), r"no answer within 2 s", {"gives_up_after": 2}, taken=1),
+    "says no goodbye": Row(Failing(stays=True), r".*taken as 4711.*", {"gives_up_after": 1}, status="sent", taken=1),
     "4xx to the sender": Row(Failing(sender="421 too busy"), r"421 too busy"),
     "4xx to a recipient": Row(Failing(recipient="450 try later"), r"recipient refused: 450 try later"),
     "4xx to the message": Row(Failing(data="451 not now"), r"451 not now"),

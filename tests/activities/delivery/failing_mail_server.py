@@ -31,6 +31,7 @@ class Failing:
         sender: what it answers to who sends.
         silent: it takes connections and says nothing.
         delays: seconds before it answers the message itself, which it has taken.
+        stays: it has no answer to a goodbye.
         offers: which encryption: none, STARTTLS, or TLS from the first byte on.
         needs_login: it takes nothing from strangers.
     """
@@ -41,6 +42,7 @@ class Failing:
     sender: str = ""
     silent: bool = False
     delays: float = 0
+    stays: bool = False
     offers: str = "none"
     needs_login: bool = False
 
@@ -67,6 +69,11 @@ class Server(Behaviour):
                 lines.write(f"{self.taken.pop()['Message-ID']}\n")
         await asyncio.sleep(self._failing.delays)
         return said
+
+    async def handle_QUIT(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802  aiosmtpd's
+        if self._failing.stays:
+            await asyncio.Event().wait()
+        return "221 Bye"
 
 
 async def _serve(failing: Failing, file: Path) -> None:
