@@ -13,6 +13,10 @@ from domain.catalog.endpoints import Endpoint
 from store import Store
 from tests.activities.actions.sending import mail_server_at
 from tests.activities.delivery.mail_server import Behaviour, mail_server
+from tests.support import assert_eventually
+from worker.besides import besides
+from worker.clock import VirtualClock
+from worker.settings import Settings
 from worker.switched_off import tell_of_endpoints
 
 OFF_AT = datetime(2026, 11, 28, 9, 30, tzinfo=UTC)
@@ -64,6 +68,16 @@ async def test_each_time_that_it_is_switched_off_is_told(store: Store) -> None:
     store.endpoints.switch("desk", off_at=OFF_AT.replace(hour=10), said="HTTP 410")
     await tell_of_endpoints(store, None)
     assert [mail.at for mail in store.actions.mails()] == [OFF_AT, OFF_AT.replace(hour=10)]
+
+
+async def test_a_worker_tells_of_them_beside_its_work(store: Store, clock: VirtualClock, task_queue: str) -> None:
+    """Without being asked."""
+
+    async def it_was_told() -> None:
+        assert [mail.to for mail in store.actions.mails()] == [["ops@example.org", "ana@example.org"]]
+
+    async with besides(clock.client, store, Settings(), task_queue=task_queue):
+        await assert_eventually(it_was_told, within=30)
 
 
 @pytest.mark.parametrize("told", ["ops", "a b@example.org", "ops@example.org\nBcc: x@example.org"])

@@ -16,7 +16,7 @@ from activities.rendering.renderer import Renderer
 from domain.catalog.documents import read_document
 from domain.messages.cases import CaseIntake
 from store import Store
-from store.tables import digests, held_mails, sent_mails
+from store.tables import deliveries, digests, held_mails, sent_mails
 from tests.activities.actions.sending import NOON, effect, mail_server_at
 from tests.activities.delivery.mail_server import Behaviour, mail_server
 from tests.recorded import RecordedCase
@@ -244,6 +244,27 @@ async def test_a_digest_that_fails_fails_all_that_it_lists(store: Store, renderi
         behaviour.recipient = "250 OK"
         assert await performed(one, 3) is None
     assert [mail["Subject"] for mail in behaviour.taken][1:] == ["<b>warning-3</b> is due"]
+
+
+async def test_what_is_held_expires_by_when_it_was_due(store: Store, rendering: Renderer) -> None:
+    """Two hours at a mail server that was away are two of its three, though it is held only now."""
+    limited(store, mails_per_recipient=1)
+    behaviour = Behaviour(data="451 later")
+    async with mail_server(behaviour) as port:
+        one = sender(store, rendering, port)
+        assert await performed(one, 2, expires="3h") is not None
+        with store._database.write() as connection:
+            began = connection.execute(select(deliveries.c.first_at).where(deliveries.c.key == key(2))).scalar_one()
+            earlier = {"first_at": began - timedelta(hours=2)}
+            connection.execute(update(deliveries).where(deliveries.c.key == key(2)).values(earlier))
+        behaviour.data = "250 taken as 4711"
+        assert await performed(one, 1) is None
+        held = await performed(one, 2, expires="3h")
+    assert held is not None
+    assert held.type == WAITS
+    with store._database.read() as connection:
+        expires_at = connection.execute(select(held_mails.c.expires_at)).scalar_one()
+    assert expires_at == began + timedelta(hours=1)
 
 
 async def test_what_has_expired_is_in_no_digest(store: Store, rendering: Renderer) -> None:
