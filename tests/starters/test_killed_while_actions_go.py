@@ -29,7 +29,7 @@ from tests.support import assert_eventually
 from worker.connection import settle
 from worker.embedded import EmbeddedServer
 
-CASES = int(os.environ.get("MILEPOST_KILLED_CASES", "30"))
+CASES = int(os.environ.get("MILEPOST_KILLED_CASES", "15"))
 KILLS = max(3, CASES // 10)
 SEED = int(os.environ.get("MILEPOST_KILLED_SEED", "1"))
 SECRET = "whsec_" + base64.b64encode(b"s" * 32).decode()

@@ -339,6 +339,14 @@ async def test_it_goes_on_in_new_runs(
         assert first_arrivals_in_order(one.taken())
         assert (await one.handle.describe()).run_id != first
         assert len(one.written()) <= len(one.taken())
+
+        async def is_at_rest() -> None:
+            described = (await one.handle.describe()).raw_description
+            assert not described.HasField("pending_workflow_task")
+            assert not described.pending_activities
+
+        await one.subscriptions.pause(one.name, by=None)  # nothing comes back behind the last task
+        await assert_eventually(is_at_rest)
         await one.handle.terminate()
         [runs] = (await fetch(client, [one.handle.id])).values()
         for run in runs:
