@@ -146,7 +146,7 @@ def cause_clause(cause: Cause) -> str:
         case "case stopped":
             return f"the clock of the case was stopped{who(cause.by, cause.reason)}"
         case "milestone stopped":
-            return "the clock of this milestone was stopped"
+            return f"the clock of this milestone was stopped{who(cause.by, cause.reason)}"
         case "outside the process":
             return "the case was closed, or had left its process"
         case "entry ahead":

@@ -15,6 +15,8 @@ from domain.errors import NotFound, Refused
 from domain.explanation import Explanation
 from domain.explanation import explain as explain_by
 from domain.explanation.coverage import TOLD, CoverageExplained, explain_coverage
+from domain.explanation.stops import TOLD as STOPS_TOLD
+from domain.explanation.stops import names_a_stop, with_stops
 from domain.messages.cases import Answer, CaseIntake
 from domain.model import Value
 from domain.timeline.folding import NEWEST
@@ -176,6 +178,13 @@ class CaseDesk:
         Raises:
             NotFound, Refused, NoAnswer: as `MilepostClient.explanation`.
         """
+        explanation, note = await self._explained(case_id)
+        if names_a_stop(explanation):
+            notes = await self._ask_store(lambda store: store.cases.notes(case_id, STOPS_TOLD))
+            explanation = with_stops(explanation, notes or [])
+        return explanation, note
+
+    async def _explained(self, case_id: str) -> tuple[Explanation, str | None]:
         try:
             return await self.client.explanation(case_id), None
         except (NotFound, NoAnswer) as nobody:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from domain.bounds import cut
 from domain.errors import NotFound
+from domain.explanation.stops import TOLD, names_a_stop, with_stops
 from domain.wording import plural
 
 if TYPE_CHECKING:
@@ -55,7 +56,8 @@ def of_occurrence(explanation: Explanation, occurrence: int, store: Store) -> Ex
         instances = [part for name in names for part in store.cases.explained(explanation.case_id, name, occurrence)]
     if not instances:
         raise NotFound(f"case {explanation.case_id}: {_how_many(explanation, occurrence)}")
-    return explanation.model_copy(update={"instances": instances, "more": [], "not_started": []})
+    found = explanation.model_copy(update={"instances": instances, "more": [], "not_started": []})
+    return with_stops(found, store.cases.notes(found.case_id, TOLD)) if names_a_stop(found) else found
 
 
 def _how_many(explanation: Explanation, missing: int) -> str:

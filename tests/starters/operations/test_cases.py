@@ -1,7 +1,8 @@
-"""What is said of a case that is open already: how it stands, and not what it waited for."""
+"""What is said of a case: how one that is open already stands, from when news counts, who stopped a milestone."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, cast
@@ -9,12 +10,15 @@ from typing import Any, cast
 import pytest
 
 from clients.cases import MilepostClient
+from domain.explanation import Explanation, explain
 from domain.messages.cases import Answer, CaseIntake
 from domain.messages.coverage import CaseCoverage
+from domain.timeline.effects import NoteKind
 from domain.timeline.events import CaseClosed
 from domain.timeline.machine import Case, Timeline
 from domain.timeline.views import CaseView, OpenDecision
 from starters.operations.cases import CaseDesk
+from tests.domain.timeline.bench import Bench, ny
 from tests.feeds import PLAN, T0
 
 WAITS = CaseCoverage(entitlement=None, asks="gold", by="asset")
@@ -83,3 +87,26 @@ async def test_who_reopens_a_case_hears_from_when_it_counts(said: datetime, sinc
     desk = CaseDesk(cast("MilepostClient", SimpleNamespace(reopen=reopen)), cast("Any", ask_store))
     answer = await desk.reopen("c", occurred_at=said)
     assert answer.notes == [f"the case is reopened, and counts on from {since}"]
+
+
+async def test_who_asks_why_hears_who_stopped_a_milestone() -> None:
+    """From the notes in the store; where that is not at hand the explanation is the case's own."""
+    bench = Bench({"within": "4h"}).stop("Mon 10:00", "M", by="ann", reason="waits for a part")
+    own = explain(bench.timeline.plan, bench.timeline.state, ny("Mon 11:00"))
+    notes = bench.notes(NoteKind.CLOCK_STOPPED)
+    store = SimpleNamespace(cases=SimpleNamespace(notes=lambda *_: notes))
+
+    async def explanation(_: str) -> Explanation:
+        return own
+
+    async def ask_store(ask: Callable[[Any], Any]) -> object:
+        return ask(store)
+
+    async def no_store(_: object) -> None:
+        return None
+
+    client = cast("MilepostClient", SimpleNamespace(explanation=explanation))
+    told, _ = await CaseDesk(client, cast("Any", ask_store)).explain("c")
+    (cause,) = told.instances[0].pauses[0].causes
+    assert (cause.by, cause.reason) == ("ann", "waits for a part")
+    assert await CaseDesk(client, cast("Any", no_store)).explain("c") == (own, None)
