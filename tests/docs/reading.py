@@ -20,9 +20,14 @@ _HEADING = re.compile(r"^#{1,6} +(.+?) *$", re.MULTILINE)
 _NO_WORD = re.compile(r"[^\w\- ]")
 
 
+def without_fenced(text: str) -> str:
+    """A page without its blocks of code that stand between fences."""
+    return _FENCED.sub("", text)
+
+
 def prose(text: str) -> str:
     """A page without its blocks of code."""
-    return _INDENTED.sub("", _FENCED.sub("", text))
+    return _INDENTED.sub("", without_fenced(text))
 
 
 def anchors(text: str) -> list[str]:

@@ -36,6 +36,7 @@ RUN = [
     "docs/guide/zammad.md",
     "docs/guide/zendesk.md",
     "docs/reference/backtest.md",
+    "docs/reference/commands.md",
     "docs/reference/logs.md",
     "docs/tutorial.md",
 ]

@@ -11,7 +11,7 @@ import pytest
 
 from starters.cli.app import loaded
 from starters.cli.listed import PANELS, Listed
-from tests.docs.reading import DOCS, PAGES, ROOT, anchors, links, prose
+from tests.docs.reading import DOCS, PAGES, ROOT, anchors, links, prose, without_fenced
 
 SITE = (ROOT / "mkdocs.yml").read_text()
 OF_THE_ROOT = {"CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "THIRD-PARTY.md"}
@@ -30,6 +30,11 @@ def wrong(page: Path) -> list[str]:
         elif anchor and anchor not in anchors(there.read_text()):
             found.append(f"{link}: {there.name} has no such heading")
     return found
+
+
+def prompts_in_indented_blocks(text: str) -> list[str]:
+    """What a page has typed at a prompt in blocks that are told by their indentation alone."""
+    return re.findall(r"^ {4,}(\$ .+)$", without_fenced(text), re.MULTILINE)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -59,6 +64,18 @@ def test_a_list_stands_apart(page: Path) -> None:
     parts = re.split(r"\n\n|^#.*\n", prose(page.read_text()), flags=re.MULTILINE)
     paragraphs = [part for part in parts if not re.match(r"\s*(- |\d+\. )", part)]
     assert [part for part in paragraphs if re.search(r"^- ", part, re.MULTILINE)] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_what_shows_a_prompt_is_run(page: Path) -> None:
+    """A transcript is a block ```` ```console ````; what is wrong in an indented one nobody would notice."""
+    assert prompts_in_indented_blocks(page.read_text()) == []
+
+
+def test_a_prompt_in_an_indented_block_is_found() -> None:
+    """The check itself fails where it should, also within a list."""
+    page = "# A page\n\n```console\n$ milepost one\n    $ 1\n```\n\n    $ milepost two\n    2\n\n- a\n\n      $ ls\n"
+    assert prompts_in_indented_blocks(page) == ["$ milepost two", "$ ls"]
 
 
 def test_the_site_has_every_page_once() -> None:
