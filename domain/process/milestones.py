@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import operator
-from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
@@ -15,6 +14,7 @@ from domain.open_time.spans import Span
 from domain.open_time.windows import clock_seconds
 from domain.process.actions import slug
 from domain.process.triggers import MOST_TRIGGERS, Trigger, TriggerKind, named
+from domain.wording import span
 
 Name = Annotated[str, Field(min_length=1, max_length=80, pattern=r"\S")]
 Criteria = Annotated[str, Field(max_length=4000)]
@@ -182,7 +182,7 @@ class Milestone(Value):
             if trigger.kind is TriggerKind.WARNING and trigger.before_target(longest) > longest:
                 raise Contradiction(
                     f"the warning {trigger.at!r} of milestone {self.name!r} is longer than its longest span "
-                    f"({timedelta(seconds=longest)}), so it would be due before the start; give less, or a percentage",
+                    f"({span(longest)}), so it would be due before the start; give less, or a percentage",
                     "triggers",
                     number,
                 )

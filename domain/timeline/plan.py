@@ -52,6 +52,9 @@ that are carried or held back, waits for an entry, instants before the calendars
 AT_ITS_START = 8
 """The version since which what was scheduled and is complete as it starts is in time, as what starts at once is."""
 
+PLAIN_NOTES = 8
+"""The version since which notes write an extension, and since when something is already so, as other notes do."""
+
 
 class Plan(BaseModel):
     """The process of a case, its frozen calendars, and what its criteria see of entitlement and account.

@@ -5,6 +5,7 @@ A request that makes no sense is refused with what would be right, and changes n
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, assert_never
 
@@ -32,12 +33,12 @@ from domain.timeline.events import (
 from domain.timeline.facts import Extension
 from domain.timeline.folding import NEWEST
 from domain.timeline.instances import InstanceState, MilestoneInstance
-from domain.timeline.plan import BOUNDS_INSTANTS
+from domain.timeline.plan import BOUNDS_INSTANTS, PLAIN_NOTES
 from domain.timeline.replacing import leave_plan, take_plan
 from domain.timeline.sight import Sight
 from domain.timeline.state import Hold
 from domain.timeline.tracks import tracks
-from domain.wording import instant, stamp
+from domain.wording import instant, span, stamp
 
 CLOCK_SKEW = timedelta(seconds=5)
 """How far ahead of the case's clock an event may be: two machines' clocks differ that much."""
@@ -240,7 +241,8 @@ def extend(book: Book, at: datetime, event: MilestoneExtended) -> None:
     added = Extension(at=at, open_seconds=seconds, by=event.by, reason=event.reason)
     instance.extensions = (*instance.extensions, added)
     target = instance.target_at(book.plan.calendars)
-    text = f"{milestone.name} extended by {timedelta(seconds=seconds)} of open time, target {stamp(target)}"
+    longer = span(seconds) if book.plan.rules >= PLAIN_NOTES else str(timedelta(seconds=seconds))
+    text = f"{milestone.name} extended by {longer} of open time, target {stamp(target)}"
     book.note(NoteKind.EXTENDED, at, text, instance, by=event.by, reason=event.reason, open_seconds=seconds)
     book.correct_if_ahead(instance, at, "its target was extended")
 
@@ -256,9 +258,8 @@ def stop(book: Book, at: datetime, event: ClockStopped) -> None:
     if event.milestone is None:
         _refuse_closed(book)
         if hold := book.state.hold("case stopped"):
-            return book.note(
-                NoteKind.ALREADY, at, f"the clock is already stopped, since {instant(hold.from_at)}", by=event.by
-            )
+            since = _since(book, hold.from_at, instant)
+            return book.note(NoteKind.ALREADY, at, f"the clock is already stopped, since {since}", by=event.by)
         stopped = Hold(cause="case stopped", from_at=at, by=event.by, reason=event.reason)
         book.state.holds = (*book.state.holds, stopped)
         return book.note(
@@ -271,10 +272,9 @@ def stop(book: Book, at: datetime, event: ClockStopped) -> None:
             "deadline_of_field", f"the deadline of {milestone.name} is the field {milestone.by!r}; no stop touches it"
         )
     if instance.stopped_at is not None:
-        since = instance.stopped_at.isoformat()
-        return book.note(
-            NoteKind.ALREADY, at, f"{milestone.name} is already stopped, since {since}", instance, by=event.by
-        )
+        since = _since(book, instance.stopped_at, datetime.isoformat)
+        text = f"{milestone.name} is already stopped, since {since}"
+        return book.note(NoteKind.ALREADY, at, text, instance, by=event.by)
     for each in (instance, *_behind(book, milestone)):
         each.stopped_at = at
     text = f"the clock of {milestone.name} is stopped"
@@ -301,9 +301,8 @@ def resume(book: Book, at: datetime, event: ClockResumed) -> None:
 def close(book: Book, at: datetime, event: CaseClosed) -> None:
     """Close the case."""
     if book.state.closed_at is not None:
-        return book.note(
-            NoteKind.ALREADY, at, f"the case is already closed, since {instant(book.state.closed_at)}", by=event.by
-        )
+        since = _since(book, book.state.closed_at, instant)
+        return book.note(NoteKind.ALREADY, at, f"the case is already closed, since {since}", by=event.by)
     book.state.closed_at = at
     return book.note(NoteKind.CLOSED, at, "the case is closed", by=event.by, reason=event.reason)
 
@@ -344,6 +343,11 @@ def migrate(book: Book, at: datetime, event: PlanReplaced) -> None:
     to: dict[str, Any] = {"process": new.name, "process_version": new.version} if new else {}
     book.note(NoteKind.MIGRATED, at, f"migrated to {said}", by=event.by, reason=event.reason, **to)
     replacing.migrate(book, old, at)
+
+
+def _since(book: Book, at: datetime, before: Callable[[datetime], str]) -> str:
+    """Since when something is already so, as a stamp, which its reader sees in their zone; of older rules as before."""
+    return stamp(at) if book.plan.rules >= PLAIN_NOTES else before(at)
 
 
 def _instance(book: Book, milestone: Milestone) -> MilestoneInstance:

@@ -8,6 +8,7 @@ import pytest
 
 from domain.timeline.effects import NoteKind
 from domain.timeline.instances import InstanceState
+from domain.timeline.plan import PLAIN_NOTES, RULES
 from tests.domain.timeline.bench import Bench, plan, process, told, triggers
 
 FOUR_HOURS: dict[str, Any] = {"within": "240m"}
@@ -127,6 +128,35 @@ def test_stopping_what_is_stopped_answers_already() -> None:
     bench.change("Mon 14:00", state="x").change("Mon 14:00", state="x").close("Mon 14:30").close("Mon 14:40")
     assert len(bench.notes(NoteKind.ALREADY)) == 6
     assert bench.target("Mon 15:00") == "Mon 15:30"
+
+
+@pytest.mark.parametrize(
+    ("rules", "case", "milestone", "closed", "extension"),
+    [
+        (RULES, "2025-06-09 14:00:00Z", "2025-06-09 15:00:00Z", "2025-06-09 16:00:00Z", "1h30m"),
+        (
+            PLAIN_NOTES - 1,
+            "Mon 2025-06-09 14:00 UTC",
+            "2025-06-09T15:00:00+00:00",
+            "Mon 2025-06-09 16:00 UTC",
+            "1:30:00",
+        ),
+    ],
+)
+def test_notes_write_spans_and_instants_as_all_others_do(
+    rules: int, case: str, milestone: str, closed: str, extension: str
+) -> None:
+    """So that whoever shows them can put them in a zone; a case of older rules goes on in its own words."""
+    bench = Bench({"within": "4h"}, rules=rules).extend("Mon 09:30", open_seconds=5400)
+    bench.stop("Mon 10:00").stop("Mon 10:30").resume("Mon 10:40")
+    bench.stop("Mon 11:00", "M").stop("Mon 11:30", "M").close("Mon 12:00").close("Mon 12:30")
+    assert [note.text for note in bench.notes(NoteKind.ALREADY)] == [
+        f"the clock is already stopped, since {case}",
+        f"M is already stopped, since {milestone}",
+        f"the case is already closed, since {closed}",
+    ]
+    (extended,) = bench.notes(NoteKind.EXTENDED)
+    assert extended.text == f"M extended by {extension} of open time, target 2025-06-09 18:30:00Z"
 
 
 # --- a new span or calendar ---

@@ -54,7 +54,7 @@ async def test_second_thoughts_about_a_case(environment: dict[str, str], named: 
 
     case = unique("c")
     await say("open", case, "--entitlement", named["one"])
-    assert "extended by 1:30:00 of open time" in (await say("extend", case, "Answer", "90m")).stdout
+    assert "extended by 1h30m of open time" in (await say("extend", case, "Answer", "90m")).stdout
     assert (await say("extend", case, "Answer")).exit_code == 2
     assert (await say("extend", case, "Answer", "1d")).exit_code == 2
     for wrong, right in (("0", "0 moves nothing; give"), ("-4h", "-4h: a target only moves later; give")):

@@ -225,7 +225,7 @@ More time, by open time: it goes past the weekend and the holiday.
 
 ```console
 $ milepost extend DAY-3 resolution 8h --reason "agreed by phone"
-Resolution extended by 8:00:00 of open time, target AFTER 15:30 ZONE
+Resolution extended by 8h of open time, target AFTER 15:30 ZONE
 case DAY-3: closed violation
   Resolution: running, target AFTER 15:30 ZONE, ... left
 $ milepost explain DAY-3 Resolution | grep -A 6 Counted

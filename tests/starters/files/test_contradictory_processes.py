@@ -65,7 +65,7 @@ CONTRADICTIONS = {
             "        triggers:\n          - {kind: warning, at: 2h}\n"
         ),
         TRIGGER
-        + "the warning '2h' of milestone 'A' is longer than its longest span (1:30:00), so it would be due before "
+        + "the warning '2h' of milestone 'A' is longer than its longest span (1h30m), so it would be due before "
         "the start; give less, or a percentage",
     ),
     "a percentage over 100": (
