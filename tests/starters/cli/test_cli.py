@@ -129,6 +129,18 @@ def test_hours_as_json(calendars: Path) -> None:
     assert json.loads(elapsed.stdout) == {"seconds": 60}
 
 
+def test_hours_of_a_calendar_of_the_store(calendars: Path, tmp_path: Path) -> None:
+    """Where no file is named; one that is retired is none of its calendars any more."""
+    env = {"MILEPOST_DATA": str(tmp_path / "data")}
+    asked = ("hours", "--calendar", "B", "add", "2025-06-09T14:00-04:00", "1h")
+    assert "no calendar 'B'; there are: 24x7" in " ".join(milepost(*asked, env=env).stderr.split())
+    assert milepost("apply", calendars, env=env).exit_code == 0
+    assert milepost(*asked, env=env).stdout == "2025-06-09T19:00:00Z\n"
+    calendars.write_text(CALENDARS.replace("- name: B", "- name: B\n    retired: true"))
+    assert milepost("apply", calendars, env=env).exit_code == 0
+    assert "there are: 24x7, A, Once" in " ".join(milepost(*asked, env=env).stderr.split())
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -253,6 +265,15 @@ processes:
         triggers: [{kind: violation}]
 """
 
+BESIDE = """
+processes: [{name: Support, milestones: [{name: First response, within: 4h}]}]
+accounts: [{id: acme}]
+assets: [{id: press, account: acme}]
+entitlements:
+  - {id: gold, account: acme, asset: press, process: Support, starts_on: 2026-01-01, ends_on: 2035-12-31}
+  - {id: bank, account: acme, allowance: {unit: hours, cap: 10}, starts_on: 2026-01-01, ends_on: 2035-12-31}
+"""
+
 ELEVEN = "[" + ", ".join(f"{{kind: violation, at: {n}m}}" for n in range(11)) + "]"
 
 
@@ -278,6 +299,19 @@ def test_apply_stores_a_catalog(tmp_path: Path, data: dict[str, str]) -> None:
     created = {change["name"] for change in json.loads(first.stdout)["changes"]}
     assert created >= {"Support", "Office", "priority"}
     assert "nothing to change" in milepost("apply", path, env=data).stdout
+
+
+def test_apply_warns_of_what_promises_nothing_beside_what_does(tmp_path: Path, data: dict[str, str]) -> None:
+    """Once it is stored, on stderr; not while it is tried, and not again where nothing changes."""
+    path = tmp_path / "beside.yaml"
+    path.write_text(BESIDE)
+    said = (
+        "milepost: a case that is covered by bank, which has no process, is promised nothing where none of "
+        "gold (Support) of account 'acme' covers it too\n"
+    )
+    runs = [milepost("apply", path, *dry, env=data) for dry in (["--dry-run"], [], [])]
+    assert [(run.exit_code, run.stderr.count(said)) for run in runs] == [(0, 0), (0, 1), (0, 0)]
+    assert said not in runs[1].stdout
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from tests.starters.incidents import walked
 
 def _environment(tmp_path: Path) -> dict[str, str]:
     """A machine of its own: no server named, an empty data folder."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("TEMPORAL_")}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("TEMPORAL_", "MILEPOST_SMTP_"))}
     return {**kept, "MILEPOST_DATA": str(tmp_path), "COLUMNS": "160", "PYTHONUNBUFFERED": "1"}
 
 
@@ -96,6 +96,7 @@ def _dev(
         said = _until(dev.stdout, "Next, in another terminal")
         assert f"127.0.0.1:{ports[0]}" in "".join(said)
         assert f"http://127.0.0.1:{ports[1]}" in "".join(said)
+        assert "mail         to the log of sent mail alone; set MILEPOST_SMTP_HOST to send it" in said
         assert all(_listens(port) for port in ports)
         for command in commands:
             done = program(*command, env=environment)
