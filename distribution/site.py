@@ -3,12 +3,15 @@
 In the sources a link leads where the file is, so that it works wherever the sources are read. In the site the pages of
 the root lie beside the folders of `docs/`, and a link to one of them, or from one of them, leads there.
 
+What people look for by certain words, the search finds by a heading; a site in which it does not is refused.
+
 Nothing of the site is loaded from elsewhere: a page that would is refused, so that the site can be read without a
 network, and nobody is told who reads what.
 """
 
 from __future__ import annotations
 
+import json
 import posixpath
 import re
 from pathlib import Path
@@ -17,6 +20,8 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
+
+from distribution.sought import not_found
 
 ROOT = Path(__file__).parent.parent
 OF_THE_ROOT = {
@@ -65,6 +70,13 @@ def on_post_page(output: str, *, page: Page, config: MkDocsConfig) -> str:  # no
 def on_post_template(output_content: str, *, template_name: str, config: MkDocsConfig) -> str:  # noqa: ARG001  likewise
     """The same for the page that says that there is none."""
     return _loading_nothing(output_content, template_name)
+
+
+def on_post_build(*, config: MkDocsConfig) -> None:
+    """Refuse a site whose search does not find what people look for."""
+    index = json.loads((Path(config.site_dir) / "search" / "search_index.json").read_text(encoding="utf-8"))
+    if missing := not_found(index["docs"], (place.replace(".md", ".html") for place in LESS_SOUGHT)):
+        raise PluginError(f"the search finds no section whose heading has: {', '.join(missing)}")
 
 
 def _loading_nothing(output: str, place: str) -> str:
