@@ -298,8 +298,8 @@ Resolution starts with 16h, target ... ZONE
 no entitlement covers it
   not ONE: one more of it was declined
 case DAY-10: compliant
-  First response: running, target ... ZONE, 2h left
-  Resolution: running, target ... ZONE, 16h left
+  First response: running, target ... ZONE, ... left
+  Resolution: running, target ... ZONE, ... left
 ```
 
 What is left for the others.
