@@ -75,7 +75,8 @@ class MilestoneInstance(BaseModel):
         promise: false: passing its target is no violation.
         handed_over: it was removed because a field of `restart_on` changed.
         rule_held: since its completion its completion rule has been true.
-        watched: the fields of `restart_on`, as they were when it was last evaluated; those that are empty left out.
+        watched: the fields of `restart_on`, as they were when it was last evaluated; those that are empty left out. Of
+            a long one its beginning and a digest.
         ran_under: the same, as they were when it was last evaluated while it was open: whose stay it was.
         unseen: of a completed one: it as if it had never been completed, and the occurrences that followed from that.
             A clear brings them to light.

@@ -317,7 +317,8 @@ class Rules:
         if not instance.watched:
             return False
         now = self.sight.watched(milestone)
-        return any(now.get(name) != value for name, value in instance.watched.items())
+        # What it has may have been kept whole, under the rules of an entitlement before.
+        return any(now.get(name) != self.sight.kept(value) for name, value in instance.watched.items())
 
     def _watch(self, milestone: Milestone, instance: MilestoneInstance) -> None:
         if not milestone.restart_on:

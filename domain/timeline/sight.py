@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
+from hashlib import blake2b
 from typing import Any
 
 from domain.bounds import quoted
@@ -13,13 +14,17 @@ from domain.criteria.reading import fields_read
 from domain.process import Milestone
 from domain.timeline.book import Book
 from domain.timeline.effects import NoteKind
-from domain.timeline.plan import Plan
+from domain.timeline.plan import STAYS_SMALL, Plan
 from domain.timeline.state import Verdict
 
 OPENED_AT = "opened_at"
 
 MOST_VERDICTS = 20
 """Of each criterion: the rules look at the newest only, and explanations at those before."""
+
+MOST_WATCHED_LETTERS = 256
+"""Of the value of a field of `restart_on` that every instance keeps."""
+_BEGINNING = 200
 
 
 class Sight:
@@ -97,7 +102,11 @@ class Sight:
     def watched(self, milestone: Milestone) -> dict[str, Any]:
         """The fields that restart a milestone, by their names; those that are empty are left out."""
         values = {name: self.fields.get(name) for name in milestone.restart_on}
-        return {name: value for name, value in values.items() if value not in (None, "", [])}
+        return {name: self.kept(value) for name, value in values.items() if value not in (None, "", [])}
+
+    def kept(self, value: Any) -> Any:
+        """What an instance keeps of the value of a field; of what was kept before it is the same."""
+        return small(value) if self.book.plan.rules >= STAYS_SMALL else value
 
     def is_complete(self, milestone: Milestone) -> bool:
         """Whether the completion rule of a milestone holds."""
@@ -113,3 +122,12 @@ class Sight:
         if milestone.by is not None and self.instant(milestone.by) is None and not is_kept:
             return False
         return self.holds(milestone, "when", milestone.when)
+
+
+def small(value: Any) -> Any:
+    """A value, or the beginning of its text and a digest, where that is long: of two values it differs if they do."""
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True) if isinstance(value, list | dict) else value
+    if not isinstance(text, str) or len(text) <= MOST_WATCHED_LETTERS:
+        return value
+    digest = blake2b(text.encode(errors="surrogatepass"), digest_size=16).hexdigest()
+    return f"{text[:_BEGINNING]}… ({digest})"

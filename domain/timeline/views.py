@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any, Literal, TypeVar
 
 from pydantic import AwareDatetime, Field
+from pydantic_core import to_json
 
 from domain.frozen import HorizonExceeded
 from domain.model import Value
@@ -21,6 +22,9 @@ from domain.timeline.state import Folded, TimelineState
 from domain.timeline.stood import PLAIN
 
 T = TypeVar("T")
+
+MOST_SHOWN_BYTES = 512 * 1024
+"""Of the instances in an answer, as JSON: the server takes no answer of 2 MB, and tries its workflow task for ever."""
 
 
 class MilestoneStatus(StrEnum):
@@ -101,7 +105,7 @@ class OpenDecision(Value):
 
 
 class MoreInstances(Value):
-    """Instances of a milestone that a view does not show: older ones, which the store has.
+    """Instances of a milestone that a view does not show: older ones, or too many of them, which the store has.
 
     Attributes:
         occurrences: how many they are.
@@ -174,6 +178,28 @@ class CaseView(Value):
             else:
                 more[key] = _with(more.get(key), view)
             left[key] -= 1
+        return self.model_copy(update={"milestones": shown, "more": sorted(more.values(), key=_whose)})
+
+    def within(self, most_bytes: int = MOST_SHOWN_BYTES) -> CaseView:
+        """The same with as many instances as so many bytes hold, and how many the others are.
+
+        The oldest of those that have ended are left out first, then the oldest of those that are open.
+        """
+        sizes = [len(to_json(view)) for view in self.milestones]
+        excess = sum(sizes) - most_bytes
+        if excess <= 0:
+            return self
+        more = {(each.process, each.milestone): each for each in self.more}
+        left_out: set[int] = set()
+        for place in sorted(range(len(sizes)), key=lambda place: self.milestones[place].is_open):
+            if excess <= 0:
+                break
+            view = self.milestones[place]
+            key = (view.process, view.milestone)
+            more[key] = _with(more.get(key), view)
+            left_out.add(place)
+            excess -= sizes[place]
+        shown = [view for place, view in enumerate(self.milestones) if place not in left_out]
         return self.model_copy(update={"milestones": shown, "more": sorted(more.values(), key=_whose)})
 
 

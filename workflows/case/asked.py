@@ -11,6 +11,7 @@ from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from pydantic import TypeAdapter, ValidationError
+    from pydantic_core import to_json
 
     from domain.bounds import Instant
     from domain.errors import Refused
@@ -49,6 +50,9 @@ NEWS: dict[str, type[Any]] = {
     "case_closed": events.CaseClosed,
 }
 """By the name of a signal: likewise."""
+
+MOST_EXPLAINED_BYTES = 1024 * 1024
+"""Of an explanation, as JSON: the server takes no answer of 2 MB."""
 
 _INSTANT: TypeAdapter[datetime] = TypeAdapter(Instant)
 
@@ -209,10 +213,16 @@ def timeline(parts: Parts, raw: Raw) -> CaseView:
 
 
 def explanation(parts: Parts, raw: Raw) -> Explanation:
-    """Why the newest targets are what they are; of one milestone, if the second argument names it."""
+    """Why the newest targets are what they are; of one milestone, if the second argument names it.
+
+    Where all that is too much for an answer, of each milestone the very newest alone.
+    """
     milestone = str(raw[1]) if len(raw) > 1 and raw[1] is not None else None
-    running = parts.case.timeline
-    return explain(running.plan, running.state, _as_of(parts, raw), milestone, NEWEST)
+    running, now = parts.case.timeline, _as_of(parts, raw)
+    explained = explain(running.plan, running.state, now, milestone, NEWEST)
+    if len(to_json(explained)) > MOST_EXPLAINED_BYTES:
+        return explain(running.plan, running.state, now, milestone, 1)
+    return explained
 
 
 def _as_of(parts: Parts, raw: Sequence[Any]) -> datetime:

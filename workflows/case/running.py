@@ -113,6 +113,10 @@ class RunningCase:
         return self.intake.model_copy(update={"fields": self.timeline.state.fields})
 
     def view(self, at: datetime | None = None) -> CaseView:
+        """The case at an instant, now, if none is given, as an answer has it: what it does not hold is left out."""
+        return self.newest(at).within()
+
+    def newest(self, at: datetime | None = None) -> CaseView:
         """The case at an instant, now, if none is given; with the newest instances of each milestone."""
         return self.with_decisions(self.look(at or self.now()).newest())
 
@@ -226,7 +230,7 @@ class RunningCase:
         outcome = "repeated" if repeated else "already" if already else "taken"
         notes = [e.text for e in step.effects if isinstance(e, Noted)]
         return Answer.model_validate(
-            {"outcome": outcome, "notes": notes, "case": self.with_decisions(step.view.newest())}
+            {"outcome": outcome, "notes": notes, "case": self.with_decisions(step.view.newest().within())}
         )
 
     def advance(self, now: datetime, *, at_most: int, before: datetime | None = None) -> int:

@@ -54,7 +54,7 @@ class Picture:
             self._publish(view, words)
 
     def _made(self, view: CaseView | None) -> tuple[str, CaseView, Words]:
-        view = view or self._case.view()
+        view = view or self._case.newest()
         asked = [f"To decide: {decision.text}" for decision in view.open_decisions]
         details = cut("\n\n".join([case_details(view), *asked, *self._failed()]), MOST_DETAILS_BYTES)
         return details, view, self._words(view)
