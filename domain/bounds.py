@@ -28,6 +28,8 @@ MOST_SPAN_SECONDS = 10 * 366 * 24 * 3600
 """Of a span or an extension: ten years of open time."""
 MOST_MILESTONES = 200
 """Of one process."""
+MOST_EXTENSIONS = 100
+"""Of one milestone instance, each with who asked for it and why."""
 MOST_MESSAGE_BYTES = 256 * 1024
 """Of one message, as JSON."""
 MOST_DELIVERY_BYTES = 1024 * 1024

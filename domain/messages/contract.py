@@ -84,7 +84,9 @@ CASE = Workflow(
             events.CompletionCleared, _A, (*_OF_A_MILESTONE, "not_completed", "rule_holds", "later_occurrence")
         ),
         "extend_milestone": Exchange(
-            events.MilestoneExtended, _A, (*_OF_AN_OPEN_ONE, "deadline_of_field", "not_later", "too_long")
+            events.MilestoneExtended,
+            _A,
+            (*_OF_AN_OPEN_ONE, "deadline_of_field", "not_later", "too_long", "too_many_extensions"),
         ),
         "close": Exchange(events.CaseClosed, _A),
         "reopen": Exchange(events.CaseReopened, _A, ("open", "bad_field")),

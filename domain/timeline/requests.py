@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, assert_never
 
-from domain.bounds import MOST_SPAN_SECONDS, cut, quoted
+from domain.bounds import MOST_EXTENSIONS, MOST_SPAN_SECONDS, cut, quoted
 from domain.criteria.fields import FieldsError, check_bounds, check_instants, check_values
 from domain.criteria.values import check_listed
 from domain.errors import Refused
@@ -33,7 +33,7 @@ from domain.timeline.events import (
 from domain.timeline.facts import Extension
 from domain.timeline.folding import NEWEST
 from domain.timeline.instances import InstanceState, MilestoneInstance
-from domain.timeline.plan import BOUNDS_INSTANTS, PLAIN_NOTES
+from domain.timeline.plan import BOUNDS_INSTANTS, PLAIN_NOTES, STAYS_SMALL
 from domain.timeline.replacing import leave_plan, take_plan
 from domain.timeline.sight import Sight
 from domain.timeline.state import Hold
@@ -219,6 +219,12 @@ def extend(book: Book, at: datetime, event: MilestoneExtended) -> None:
     if milestone.by is not None:
         raise Refused(
             "deadline_of_field", f"the deadline of {milestone.name} is the field {milestone.by!r}; change that field"
+        )
+    if len(instance.extensions) >= MOST_EXTENSIONS and book.plan.rules >= STAYS_SMALL:
+        what_else = "complete it, or give its process a longer span and migrate the case"
+        raise Refused(
+            "too_many_extensions",
+            f"{milestone.name} was extended {len(instance.extensions)} times, and is no more; {what_else}",
         )
     seconds = event.open_seconds or 0
     if event.until is not None:

@@ -77,6 +77,7 @@ OF_CASES = {
     "not_started": Refusal(409, "The milestone has not started"),
     "already_completed": Refusal(409, "The milestone is completed"),
     "not_completed": Refusal(409, "The milestone is not completed"),
+    "too_many_extensions": Refusal(409, "The milestone was extended too often"),
     "later_occurrence": Refusal(409, "A later occurrence has started"),
     "rule_holds": Refusal(409, "The rule that completed it still holds"),
     "another_process": Refusal(409, "The case runs by another process"),

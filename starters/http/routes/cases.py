@@ -197,7 +197,7 @@ async def clear_completion(case: CaseId, asked: bodies.Clearing, asking: ByAskin
 
 @router.post("/{case}/extend_milestone")
 @needs(MANAGER)
-@refuses(*OF_A_MILESTONE, "deadline_of_field", "not_later", "past_the_horizon", "too_long")
+@refuses(*OF_A_MILESTONE, "deadline_of_field", "not_later", "past_the_horizon", "too_long", "too_many_extensions")
 async def extend_milestone(case: CaseId, asked: bodies.Extension, asking: ByAsking) -> Answer:
     """Move a target later."""
     given = [f"/{name}" for name in ("open_seconds", "until") if getattr(asked, name) is not None]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from pydantic_core import to_json
 
-from domain.bounds import MOST_TEXT_BYTES
+from domain.bounds import MOST_EXTENSIONS, MOST_TEXT_BYTES
+from domain.errors import Refused
 from domain.timeline.plan import STAYS_SMALL
 from domain.timeline.sight import MOST_WATCHED_LETTERS, small
 from domain.timeline.views import MOST_SHOWN_BYTES, CaseView
@@ -61,6 +62,20 @@ def test_what_was_kept_is_kept_as_it_is() -> None:
     tags = [f"tag {number}" for number in range(500)]
     assert small(small(tags)) == small(tags) != small([*tags[:-1], "another"])
     assert len(small(tags)) <= MOST_WATCHED_LETTERS
+
+
+@pytest.mark.parametrize("rules", [STAYS_SMALL, STAYS_SMALL - 1])
+def test_a_milestone_is_extended_a_hundred_times(rules: int) -> None:
+    """Of one that is open once more is refused, and says what else there is; a case of before goes on."""
+    bench = Bench({"within": "4h"}, rules=rules)
+    for _ in range(MOST_EXTENSIONS):
+        bench.extend("Mon 10:00", open_seconds=1)
+    if rules < STAYS_SMALL:
+        bench.extend("Mon 10:00", open_seconds=1)
+        return
+    assert bench.refused(bench.extend, "Mon 10:00", open_seconds=1) == "too_many_extensions"
+    with pytest.raises(Refused, match="M was extended 100 times, and is no more; complete it, or give its process"):
+        bench.extend("Mon 10:00", open_seconds=1)
 
 
 # --- answers ---
