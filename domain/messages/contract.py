@@ -65,6 +65,7 @@ _A = cases.Answer
 
 _OF_A_MILESTONE = ("unknown_milestone", "not_started")
 _OF_AN_OPEN_ONE = (*_OF_A_MILESTONE, "not_open")
+_TOO_LARGE = "case_too_large"
 _OF_A_PERIOD = ("outside_term", "period_unknown")
 _OF_AN_AMOUNT = ("no_amount", "too_much", "cancelled")
 
@@ -77,28 +78,30 @@ CASE = Workflow(
         "complete_milestone": Exchange(
             events.MilestoneCompleted, _A, (*_OF_AN_OPEN_ONE, "already_completed", "before_start")
         ),
-        "change_fields": Exchange(events.FieldsChanged, _A, ("no_fields", "bad_field")),
-        "stop_clock": Exchange(events.ClockStopped, _A, (*_OF_AN_OPEN_ONE, "deadline_of_field", "closed")),
+        "change_fields": Exchange(events.FieldsChanged, _A, ("no_fields", "bad_field", _TOO_LARGE)),
+        "stop_clock": Exchange(events.ClockStopped, _A, (*_OF_AN_OPEN_ONE, "deadline_of_field", "closed", _TOO_LARGE)),
         "resume_clock": Exchange(events.ClockResumed, _A, (*_OF_AN_OPEN_ONE, "closed")),
         "clear_completion": Exchange(
-            events.CompletionCleared, _A, (*_OF_A_MILESTONE, "not_completed", "rule_holds", "later_occurrence")
+            events.CompletionCleared,
+            _A,
+            (*_OF_A_MILESTONE, "not_completed", "rule_holds", "later_occurrence", _TOO_LARGE),
         ),
         "extend_milestone": Exchange(
             events.MilestoneExtended,
             _A,
-            (*_OF_AN_OPEN_ONE, "deadline_of_field", "not_later", "too_long", "too_many_extensions"),
+            (*_OF_AN_OPEN_ONE, "deadline_of_field", "not_later", "too_long", "too_many_extensions", _TOO_LARGE),
         ),
         "close": Exchange(events.CaseClosed, _A),
-        "reopen": Exchange(events.CaseReopened, _A, ("open", "bad_field")),
+        "reopen": Exchange(events.CaseReopened, _A, ("open", "bad_field", _TOO_LARGE)),
         "change_entitlement": Exchange(
-            EntitlementChange, _A, ("closed", "not_entitled", "nothing_left", "blocked", "decision_pending")
+            EntitlementChange, _A, ("closed", "not_entitled", "nothing_left", "blocked", "decision_pending", _TOO_LARGE)
         ),
         "decide_overage": Exchange(
             cases.OverageChoice, _A, ("nothing_to_decide", "already_approved", "ended", "nothing_left")
         ),
         "log_time": Exchange(cases.TimeLogged, list[str], ("entry_of_another_case", "not_rated", "reversed")),
         "reverse_time": Exchange(cases.TimeReversed, _A, ("not_uncovered",)),
-        "migrate": Exchange(cases.Migration, _A, ("closed", "another_process")),
+        "migrate": Exchange(cases.Migration, _A, ("closed", "another_process", _TOO_LARGE)),
         "retry_action": Exchange(cases.ActionRetry, str, ("unknown_action",)),
     },
     {

@@ -81,6 +81,7 @@ OF_CASES = {
     "later_occurrence": Refusal(409, "A later occurrence has started"),
     "rule_holds": Refusal(409, "The rule that completed it still holds"),
     "another_process": Refusal(409, "The case runs by another process"),
+    "case_too_large": Refusal(409, "The case has grown too large; close it"),
     "decision_pending": Refusal(409, "Somebody has to decide first"),
     "nothing_to_decide": Refusal(409, "Nobody is asked about this"),
     "entry_of_another_case": Refusal(409, "The time entry belongs to another case"),

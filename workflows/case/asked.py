@@ -29,6 +29,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.usage.units import amount_text, number_text
     from workflows.case.handlers import signal, update
     from workflows.case.parts import Parts
+    from workflows.case.size import LARGER
     from workflows.waiting import seal
 
 REQUESTS: dict[str, type[Any]] = {
@@ -64,7 +65,10 @@ def request(name: str, doc: str) -> Any:
     kind = REQUESTS[name]
 
     def check(parts: Parts, raw: Raw) -> None:
-        parts.taking.try_out(read_event(kind, raw, parts.case.now()))
+        event = read_event(kind, raw, parts.case.now())
+        parts.taking.try_out(event)
+        if kind in LARGER:
+            parts.size.check(event.event_id)
 
     async def answer(parts: Parts, raw: Raw) -> Answer:
         return await parts.taking.take(read_event(kind, raw, parts.case.now()))
@@ -77,7 +81,11 @@ def news(name: str) -> Any:
     kind = NEWS[name]
 
     async def hear(parts: Parts, raw: Raw) -> None:
-        await parts.taking.hear(kind, raw)
+        await parts.case.ready()
+        event = read_event(kind, raw, parts.case.now())
+        if kind in LARGER:
+            parts.size.foresee(event.event_id)
+        await parts.taking.take(event)
 
     return signal(name, f"News of `{kind.__name__}`.", hear)
 
@@ -106,7 +114,9 @@ def check_reopening(parts: Parts, raw: Raw) -> None:
     """Refuse to reopen a case that is open."""
     if parts.case.is_open and not parts.case.is_closed:
         raise ApplicationError(f"case {parts.case.case_id} is open", type="open", non_retryable=True)
-    parts.taking.try_out(read_event(events.CaseReopened, raw, parts.case.now()))
+    asked = read_event(events.CaseReopened, raw, parts.case.now())
+    parts.taking.try_out(asked)
+    parts.size.check(asked.event_id)
 
 
 async def reopen(parts: Parts, raw: Raw) -> Answer:
@@ -116,7 +126,7 @@ async def reopen(parts: Parts, raw: Raw) -> Answer:
 
 def check_entitlement_change(parts: Parts, raw: Raw) -> None:
     """Refuse what is no change of entitlement."""
-    _in_time(EntitlementChange, parts, raw)
+    parts.size.check(_in_time(EntitlementChange, parts, raw).event_id)
 
 
 async def change_entitlement(parts: Parts, raw: Raw) -> Answer:
@@ -159,7 +169,7 @@ async def reverse_time(parts: Parts, raw: Raw) -> Answer:
 
 def check_migration(parts: Parts, raw: Raw) -> None:
     """Refuse what is no migration."""
-    _in_time(Migration, parts, raw)
+    parts.size.check(_in_time(Migration, parts, raw).event_id)
 
 
 async def migrate(parts: Parts, raw: Raw) -> Answer:

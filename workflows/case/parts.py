@@ -16,6 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.case.recorder import Recorder
     from workflows.case.running import RunningCase
     from workflows.case.shown import Picture
+    from workflows.case.size import Size
     from workflows.case.taking import Taking
     from workflows.case.winding import WindingDown
 
@@ -32,6 +33,7 @@ class Parts:
         self.case = RunningCase(intake)
         self.coverage: CaseCoverage | None = None
         self.was_told_of = False
+        self.size = Size(self.case)
         self.recorder = Recorder(self.case)
         self.picture = Picture(self.case)
         self.actions = Actions(self.case, self.recorder)

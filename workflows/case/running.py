@@ -21,11 +21,16 @@ with workflow.unsafe.imports_passed_through():
     from domain.timeline.machine import Timeline
     from domain.timeline.views import CaseView, OpenDecision
     from workflows.case.jobs import Jobs
-    from workflows.case.steps import Attempts, Step, Trial, Turn, applied, step_of, unit_cost
+    from workflows.case.steps import Attempts, Step, Trial, Turn, applied, many_small, step_of, unit_cost
     from workflows.newer import NewerBuild
 
 MOST_CARRIED_BYTES = 1_900_000
 """Of a workflow's argument, which may have 2 MB: the server ends a workflow that sends more."""
+
+STEP_BYTES = 8 * 1024
+EFFECT_BYTES = 1024
+"""What a step adds at most to a small case, and what each of its effects adds. `many_small` says how many small ones a
+case of many milestones is."""
 
 
 class RunningCase:
@@ -42,6 +47,7 @@ class RunningCase:
         is_covered: its calendars reach as far as they have to.
         lacks_from: an instant before they begin that they have to reach; None: there is none.
         settled_at: what happened before this instant is taken for good, by a run before this one.
+        grown_bytes: the most that it can have grown by in this run; what it lost is not taken off.
         turn: of what changes its timeline.
         do: sets going what the timeline wants done, and shows the case as it then is, if that is known already.
         being_decided: questions on time entries about which an answer is on its way.
@@ -62,6 +68,7 @@ class RunningCase:
         self.is_covered = True
         self.lacks_from: datetime | None = None
         self.settled_at: datetime | None = None
+        self.grown_bytes = 0
         self.being_decided: dict[str, HoursQuestion] = {}
         self.prompt_being_decided: OveragePrompt | None = None
         self.turn = Turn()
@@ -163,6 +170,7 @@ class RunningCase:
         """Let another timeline take the place of the one there was."""
         self._timeline = timeline
         self._trial = self._seen = None
+        self.grown_bytes += STEP_BYTES * many_small(timeline)
 
     def begin(self, kept: CaseState, timeline: Timeline) -> None:
         """Take up a case that has entered its timeline."""
@@ -257,6 +265,7 @@ class RunningCase:
     def commit(self, step: Step) -> None:
         """Take a step over and set going what it wants done. Nothing here waits, so nothing here holds up the clock."""
         self._stand(step.timeline)
+        self.grown_bytes += EFFECT_BYTES * len(step.effects)
         self._seen = step.now, step.view
         self.next_due, self.next_summary = step.next_due, step.view.next_summary
         self.is_covered, self.lacks_from = step.is_covered, step.lacks_from

@@ -195,6 +195,11 @@ class Turn:
         self._spent += units
 
 
+def many_small(timeline: Timeline) -> int:
+    """How many small cases a case is, by its milestone instances."""
+    return 1 + len(timeline.state.instances) // INSTANCES_A_UNIT
+
+
 def unit_cost(timeline: Timeline) -> int:
     """What one step of a case costs with its first effect, a small case being one."""
-    return 1 + len(timeline.state.instances) // INSTANCES_A_UNIT
+    return many_small(timeline)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from domain.frozen import HorizonExceeded
     from domain.messages.cases import Answer
-    from domain.messages.inbox import read_event
     from domain.timeline.effects import NoteKind
     from domain.timeline.events import EntitlementChanged, Event, PlanReplaced
     from workflows.case.passing import Passing
@@ -65,15 +61,6 @@ class Taking:
                 event = await self._plans.over_a_longer_horizon(event, beyond.back_to)
             else:
                 await self._plans.longer(beyond.back_to)
-
-    async def hear(self, kind: type[Any], raw: Sequence[Any]) -> None:
-        """Take news in. A signal has nobody to answer to: what is refused goes on record.
-
-        Raises:
-            ApplicationError: it is refused.
-        """
-        await self._case.ready()
-        await self.take(read_event(kind, raw, self._case.now()))
 
     def refuse_news(self, refusal: ApplicationError) -> None:
         """Put a refused signal on record."""

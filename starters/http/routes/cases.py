@@ -159,7 +159,7 @@ async def complete_milestone(case: CaseId, asked: bodies.MilestoneReached, askin
 
 @router.post("/{case}/change_fields")
 @needs(INTAKE, AGENT)
-@refuses(*OF_NEWS, "bad_field", "no_fields", "past_the_horizon")
+@refuses(*OF_NEWS, "bad_field", "case_too_large", "no_fields", "past_the_horizon")
 async def change_fields(case: CaseId, asked: bodies.NewValues, asking: ByAsking) -> Answer:
     """Say that fields of a case have new values; its milestones follow at once."""
     return await asking.request(case, "change_fields", asked)
@@ -167,7 +167,7 @@ async def change_fields(case: CaseId, asked: bodies.NewValues, asking: ByAsking)
 
 @router.post("/{case}/stop_clock")
 @needs(INTAKE, AGENT)
-@refuses(*OF_A_MILESTONE, "deadline_of_field")
+@refuses(*OF_A_MILESTONE, "case_too_large", "deadline_of_field")
 async def stop_clock(
     case: CaseId, asking: ByAsking, asked: Annotated[bodies.ClockRequest, Body(default_factory=bodies.ClockRequest)]
 ) -> Answer:
@@ -189,7 +189,7 @@ async def resume_clock(
 
 @router.post("/{case}/clear_completion")
 @needs(MANAGER)
-@refuses(*OF_A_MILESTONE, "later_occurrence", "not_completed", "rule_holds")
+@refuses(*OF_A_MILESTONE, "case_too_large", "later_occurrence", "not_completed", "rule_holds")
 async def clear_completion(case: CaseId, asked: bodies.Clearing, asking: ByAsking) -> Answer:
     """Take a completion back, as if it had never been."""
     return await asking.request(case, "clear_completion", asked)
@@ -197,7 +197,15 @@ async def clear_completion(case: CaseId, asked: bodies.Clearing, asking: ByAskin
 
 @router.post("/{case}/extend_milestone")
 @needs(MANAGER)
-@refuses(*OF_A_MILESTONE, "deadline_of_field", "not_later", "past_the_horizon", "too_long", "too_many_extensions")
+@refuses(
+    *OF_A_MILESTONE,
+    "case_too_large",
+    "deadline_of_field",
+    "not_later",
+    "past_the_horizon",
+    "too_long",
+    "too_many_extensions",
+)
 async def extend_milestone(case: CaseId, asked: bodies.Extension, asking: ByAsking) -> Answer:
     """Move a target later."""
     given = [f"/{name}" for name in ("open_seconds", "until") if getattr(asked, name) is not None]
@@ -209,7 +217,7 @@ async def extend_milestone(case: CaseId, asked: bodies.Extension, asking: ByAski
 
 @router.post("/{case}/change_entitlement")
 @needs(AGENT, MANAGER)
-@refuses(*OF_NEWS, *OF_COVERAGE, "decision_pending")
+@refuses(*OF_NEWS, *OF_COVERAGE, "case_too_large", "decision_pending")
 async def change_entitlement(case: CaseId, asked: bodies.AnotherEntitlement, asking: ByAsking) -> Answer:
     """Let a case go over to another entitlement."""
     return await asking.change_entitlement(case, asked)
@@ -256,7 +264,7 @@ async def retry_action(case: CaseId, asked: bodies.Retry, asking: ByAsking) -> S
 
 @router.post("/{case}/migrate")
 @needs(ADMIN)
-@refuses(*OF_NEWS, "another_process", "past_the_horizon", "unknown_name")
+@refuses(*OF_NEWS, "another_process", "case_too_large", "past_the_horizon", "unknown_name")
 async def migrate(
     case: CaseId, asking: ByAsking, asked: Annotated[bodies.OtherVersion, Body(default_factory=bodies.OtherVersion)]
 ) -> Answer:
@@ -276,7 +284,7 @@ async def close(
 
 @router.post("/{case}/reopen")
 @needs(INTAKE, AGENT)
-@refuses(*OF_NEWS, "bad_field", "not_reopened", "open", "past_the_horizon")
+@refuses(*OF_NEWS, "bad_field", "case_too_large", "not_reopened", "open", "past_the_horizon")
 async def reopen(
     case: CaseId, asking: ByAsking, asked: Annotated[bodies.Reopening, Body(default_factory=bodies.Reopening)]
 ) -> Answer:

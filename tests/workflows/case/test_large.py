@@ -1,4 +1,4 @@
-"""A case that has become large: whatever it answers the server takes."""
+"""A case that has become large: whatever it answers the server takes, and it can always go on in a new run, and end."""
 
 from datetime import datetime
 from types import SimpleNamespace
@@ -8,14 +8,20 @@ import pytest
 from pydantic_core import to_json
 from temporalio import workflow
 
+from domain.errors import Refused
+from domain.messages.case_state import CaseState
 from domain.messages.cases import CaseIntake
-from domain.timeline.events import FieldsChanged
+from domain.timeline.events import FieldsChanged, MilestoneExtended
 from domain.timeline.plan import STAYS_SMALL
 from tests.domain.timeline.bench import Bench, ny
 from tests.domain.timeline.test_large import CHANGES, handed_over, long
+from tests.support import assert_eventually
 from tests.workflows.case.test_state import full_state
-from workflows.case import asked
+from tests.workflows.replaying import replay
+from tests.workflows.world import World, later
+from workflows.case import asked, size
 from workflows.case.running import RunningCase
+from workflows.case.size import Size
 
 NOW = ny("Mon 10:00")
 MOST_ANSWER_BYTES = 10**6
@@ -34,7 +40,14 @@ def run_of(monkeypatch: pytest.MonkeyPatch, now: datetime = NOW) -> None:
 def case_of(bench: Bench) -> RunningCase:
     """A case that goes on from where a timeline stands, with nothing else to do."""
     timeline, case = bench.timeline, RunningCase(CaseIntake(case_id="c"))
-    left = {"prompt": None, "questions": [], "orders": [], "failed": {}, "unrecorded": [], "failures": []}
+    left: dict[str, Any] = {
+        "prompt": None,
+        "questions": [],
+        "orders": [],
+        "failed": {},
+        "unrecorded": [],
+        "failures": [],
+    }
     kept = full_state().model_copy(update={"plan": timeline.plan, "state": timeline.state, "ahead": NOW - NOW} | left)
     case.begin(kept, timeline)
     return case
@@ -63,3 +76,95 @@ def test_an_explanation_that_is_too_large_is_of_the_very_newest(monkeypatch: pyt
     short = asked.explanation(parts, ())
     assert [one.occurrence for one in short.instances] == [CHANGES] * 3
     assert [one.occurrences for one in short.more] == [CHANGES - 1] * 3
+
+
+# --- what a case carries ---
+
+
+def growing(count: int) -> Bench:
+    """A case with so many extensions, each with a kilobyte of reasons, under the rules that bound none."""
+    bench = Bench({"within": "4h"}, rules=STAYS_SMALL - 1)
+    for _ in range(count):
+        bench.extend("Mon 10:00", open_seconds=1, reason="x" * 1000)
+    return bench
+
+
+def test_what_makes_a_case_larger_is_refused_before_it_no_longer_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what else there is; what was taken before is answered. All that it waits for beside is not counted."""
+    run_of(monkeypatch)
+    monkeypatch.setattr(size, "MOST_GROWN_BYTES", 200_000)
+    bench = growing(50)
+    case = case_of(bench)
+    case.kept.orders.extend([full_state().orders[0].model_copy(update={"context": {"x": "x" * 200_000}})] * 2)
+    checked = Size(case)
+    checked.check("another")
+    for number in range(200):
+        case.take(extension(f"more-{number}"))
+    with pytest.raises(Refused, match=r"has grown too large: .* close it, and open another") as refusal:
+        checked.check("another")
+    assert refusal.value.code == "case_too_large"
+    assert case.fits
+    checked.check("more-3")
+
+
+def extension(event_id: str) -> MilestoneExtended:
+    return MilestoneExtended(event_id=event_id, occurred_at=NOW, milestone="M", open_seconds=1, reason="x" * 1000)
+
+
+def test_a_small_case_is_hardly_ever_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And a large one once for each step, however often it is asked."""
+    run_of(monkeypatch)
+    case = case_of(growing(1))
+    checked, measured = Size(case), 0
+
+    def carried() -> CaseState:
+        nonlocal measured
+        measured += 1
+        return RunningCase.carried(case)
+
+    monkeypatch.setattr(case, "carried", carried)
+    for number in range(100):
+        case.take(extension(f"more-{number}"))
+        checked.check("another")
+    assert measured == 1
+    monkeypatch.setattr(size, "MOST_GROWN_BYTES", 1000)
+    case.take(extension("the last"))
+    for _ in range(10):
+        with pytest.raises(Refused):
+            checked.check("another")
+    assert measured == 2
+
+
+async def test_a_case_that_is_too_large_is_completed_and_rolls_over_and_closes(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Requests and news that would make it larger are refused; a replay refuses the same."""
+    case = await world.open()
+    await world.ask(case, "stop_clock", later(minutes=1))
+    monkeypatch.setattr(size, "MOST_GROWN_BYTES", 1000)
+    with pytest.raises(Refused) as refusal:
+        await world.ask(case, "change_fields", later(minutes=2), fields={"state": "Waiting"})
+    assert refusal.value.code == "case_too_large"
+    handle = world.milepost.handle(case)
+    await handle.signal("fields_changed", {"event_id": "news", "fields": {"state": "Waiting"}})
+    await world.ask(case, "resume_clock", later(minutes=3))
+    monkeypatch.setattr(size, "MOST_GROWN_BYTES", 10**6)
+    await world.ask(case, "change_fields", later(minutes=4), fields={"priority": "High"})
+    history = await world.history(case)
+    replayed = await replay(history)
+    assert (replayed.failure, replayed.differences) == (None, [])
+    monkeypatch.setattr(size, "MOST_GROWN_BYTES", 1000)
+    monkeypatch.setattr(workflow.Info, "is_continue_as_new_suggested", lambda info: not info.continued_run_id)
+    await world.ask(case, "complete_milestone", later(minutes=5), milestone="First response")
+
+    async def the_next_run_goes_on() -> None:
+        info = (await handle.describe()).raw_description.workflow_execution_info
+        assert info.first_run_id != info.execution.run_id
+
+    await assert_eventually(the_next_run_goes_on)
+    assert (await world.view(case)).fields == {"priority": "High"}
+    await world.ask(case, "close", later(minutes=6))
+    closed = await handle.result()
+    assert [str(one.state) for one in closed.milestones] == ["completed", "open at exit"]
+    refused = [note.text for note in world.store.cases.notes(case) if note.kind == "refused"]
+    assert ["too large" in text for text in refused] == [True]
