@@ -13,6 +13,7 @@ from activities.heartbeat import heartbeating
 from activities.refusals import refusals
 from domain.calendar import EARLIEST_YEAR, BusinessHours, FrozenCalendar, horizon
 from domain.catalog.declarations import Entitlement, Organisation
+from domain.catalog.prices import criteria_ms
 from domain.criteria.fields import FieldType
 from domain.criteria.instants import instants_of
 from domain.errors import Refused
@@ -78,6 +79,7 @@ class Planner:
             entitlement=covered_by.for_criteria() if covered_by else None,
             account=whose.for_criteria(organisation) if whose else None,
             contact=intake.contact,
+            criteria_ms=criteria_ms(process, fields),
         )
 
     def migrated(self, plan: Plan, earliest: datetime, now: datetime, process_version: int | None = None) -> Plan:
@@ -104,6 +106,7 @@ class Planner:
                 "calendar_versions": versions,
                 "fields": fields,
                 "values": values,
+                "criteria_ms": criteria_ms(process, fields),
             }
         )
 

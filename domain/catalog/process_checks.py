@@ -46,7 +46,7 @@ class ProcessChecks:
         yield from self._criteria((*path, "exit_when"), process.exit_when)
         for number, milestone in enumerate(process.milestones):
             yield from self._milestone((*path, "milestones", number), milestone, retired=process.retired)
-        together = sum(self._prices.get(source, 0) for source in _criteria_of(process))
+        together = sum(self._prices.get(source, 0) for source in criteria_of(process))
         if together > MOST_NANOSECONDS_TOGETHER:
             allowed = f"at most {MOST_NANOSECONDS_TOGETHER / 1e6:.0f} ms are allowed"
             message = f"on a case at the bounds its criteria take {together / 1e6:,.0f} ms together; {allowed}"
@@ -126,12 +126,12 @@ def action_problems(
 
 def _said_of_values(process: EntitlementProcess) -> Iterator[object]:
     """Its criteria, and which fields its actions give which values."""
-    yield from _criteria_of(process)
+    yield from criteria_of(process)
     actions = (a for m in process.milestones for trigger in m.triggers for a in trigger.actions)
     yield from ((a.field, repr(a.value)) for a in actions if isinstance(a, FieldUpdate))
 
 
-def _criteria_of(process: EntitlementProcess) -> Iterator[str]:
+def criteria_of(process: EntitlementProcess) -> Iterator[str]:
     """All that are evaluated of a process."""
     yield process.exit_when
     for milestone in process.milestones:

@@ -78,6 +78,8 @@ class Plan(BaseModel):
         entitlement: as it stood when the case took it.
         account: as it stood then.
         contact: who asked for help, by their id; None: nobody was named.
+        criteria_ms: what the criteria of the process take at most, all together, as was estimated when the plan was
+            made; not written where that is less than one.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -93,6 +95,7 @@ class Plan(BaseModel):
     entitlement: dict[str, Any] | None = None
     account: dict[str, Any] | None = None
     contact: str | None = Field(default=None, exclude_if=operator.not_)
+    criteria_ms: int = Field(default=0, exclude_if=operator.not_)
 
     def milestone(self, name: str) -> Milestone:
         """The declaration of a milestone that the process has.

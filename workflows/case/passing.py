@@ -14,7 +14,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.case.recorder import Recorder
     from workflows.case.running import RunningCase
     from workflows.case.shown import Picture
-    from workflows.case.steps import unit_cost
+    from workflows.case.steps import effect_cost, unit_cost
 
 TRIED_AGAIN_AFTER = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=30))
 """After the first failure, the second, and every one from the third on."""
@@ -85,8 +85,8 @@ class Passing:
         case, at_once = self._case, True
         while (due := self.next_due) and (due <= case.now() if before is None else due < before):
             await case.turn.pace()
-            cost = unit_cost(case.timeline)
-            at_most = max(1, case.turn.room - cost + 1) if at_once else 1
+            cost, each = unit_cost(case.timeline), effect_cost(case.timeline)
+            at_most = max(1, 1 + (case.turn.room - cost) // each) if at_once else 1
             try:
                 done = case.advance(case.now(), at_most=at_most, before=before)
             except HorizonExceeded as exceeded:
@@ -98,7 +98,7 @@ class Passing:
                     self._stick(fault.message)
                     return
             else:
-                case.turn.spend(cost - 1 + done)
+                case.turn.spend(cost + (done - 1) * each)
                 self._unstick()
                 continue
             at_once = False  # what comes before the step that fails is done without it

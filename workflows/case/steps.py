@@ -15,7 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.timeline.effects import Effect
     from domain.timeline.events import Event
     from domain.timeline.machine import Timeline
-    from domain.timeline.plan import SETS_CORNERS_RIGHT
+    from domain.timeline.plan import SETS_CORNERS_RIGHT, STAYS_SMALL
     from domain.timeline.views import CaseView
     from workflows.barrier import UNEXPECTED, barrier, fault_number
     from workflows.waiting import end_of_task
@@ -23,9 +23,12 @@ with workflow.unsafe.imports_passed_through():
 WORK_A_TASK = 64
 """Messages of a small case, or effects of its time, that one workflow task takes. A case of many milestones takes as
 many messages fewer: what a message costs grows with them. What a step of time costs grows with them as well, but each
-further effect of the step costs little more."""
+further effect of the step costs little more. A process of costly criteria has both cost more."""
 
 INSTANCES_A_UNIT = 8
+CRITERIA_MS_A_UNIT = 15
+"""Of the estimate of what the criteria of the process take: they may be evaluated anew with each step, and each effect
+of its time. So 64 units are a second of criteria, of the two that a task may take."""
 
 T = TypeVar("T")
 
@@ -202,4 +205,10 @@ def many_small(timeline: Timeline) -> int:
 
 def unit_cost(timeline: Timeline) -> int:
     """What one step of a case costs with its first effect, a small case being one."""
-    return many_small(timeline)
+    return many_small(timeline) - 1 + effect_cost(timeline)
+
+
+def effect_cost(timeline: Timeline) -> int:
+    """What each further effect of a step of time costs."""
+    plan = timeline.plan
+    return 1 + (plan.criteria_ms // CRITERIA_MS_A_UNIT if plan.rules >= STAYS_SMALL else 0)
