@@ -21,7 +21,7 @@ from tests.usage import NOON, RememberingStore, consumption, counting, terms
 from tests.workflows.case.test_state import AT, full_state
 from tests.workflows.entitlement.test_entitlement import start, take
 from workflows.case import recorder
-from workflows.case.actions import MOST_FAILED_BYTES, Actions
+from workflows.case.actions import CARRIES_WHAT_FITS, MOST_FAILED_BYTES, Actions
 from workflows.case.opening import read_intake, take_up
 from workflows.case.running import RunningCase
 from workflows.entitlement.start import read_start
@@ -118,6 +118,33 @@ def test_a_case_carries_no_more_than_the_server_takes(monkeypatch: pytest.Monkey
     assert case.fits
     case.kept.orders.extend(large_state(50).orders)
     assert not case.fits
+
+
+@pytest.mark.parametrize(("orders", "asked", "goes_on"), [(15, 0, True), (40, 1, True), (70, 0, False)])
+def test_actions_that_are_not_done_are_carried_as_long_as_all_fits(
+    monkeypatch: pytest.MonkeyPatch,
+    orders: int,
+    asked: int,
+    goes_on: bool,  # noqa: FBT001
+) -> None:
+    """Nobody may take them for days. A run of before stays where it has over half a megabyte of them."""
+    run_of(monkeypatch, "case/c", is_continued=True)
+    case, nobody = RunningCase(CaseIntake(case_id="c")), SimpleNamespace()
+    take_up(case, large_state(orders))
+    actions = Actions(case, nobody)  # type: ignore[arg-type]  # nothing is told
+    actions.pause()
+    actions.resume(is_continued=True)
+    patches: list[str] = []
+
+    def is_new(patch: str) -> bool:
+        patches.append(patch)
+        return True
+
+    monkeypatch.setattr(workflow, "patched", is_new)
+    assert actions.can_be_carried == goes_on
+    assert patches == [CARRIES_WHAT_FITS] * asked
+    monkeypatch.setattr(workflow, "patched", lambda _: False)
+    assert actions.can_be_carried == (goes_on and not asked)
 
 
 def test_failed_actions_are_kept_by_their_size(monkeypatch: pytest.MonkeyPatch) -> None:

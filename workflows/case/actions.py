@@ -45,6 +45,10 @@ RESUMES_WHAT_WAS_CARRIED = "what-was-carried-is-resumed"
 """The patch since which a run resumes only what the one before it has left. Asked at the beginning of every run that
 goes on from another: so its first task is never empty, and an update behind it never comes before it."""
 
+CARRIES_WHAT_FITS = "what-fits-is-carried"
+"""The patch since which a run goes on in the next one with more than `MOST_BYTES` of actions that are not done, if all
+that the case carries fits. Asked only where both are so."""
+
 SHOWS_FAILED_ACTIONS = "failed-actions-are-shown"
 """The patch since which an action that failed for good is kept with its reason, and shown by a search attribute."""
 
@@ -88,9 +92,11 @@ class Actions:
 
     @property
     def can_be_carried(self) -> bool:
-        """What is not done fits into the argument of another run."""
+        """What is not done fits into the argument of another run, beside all else that the case carries."""
         waiting_bytes = sum(size for _, size in self._waiting)
-        return self._held_bytes + waiting_bytes + self._under_way_bytes <= MOST_BYTES
+        if self._held_bytes + waiting_bytes + self._under_way_bytes <= MOST_BYTES:
+            return True
+        return self._case.fits and workflow.patched(CARRIES_WHAT_FITS)
 
     @property
     def next_due(self) -> datetime | None:
