@@ -31,6 +31,7 @@ class Recording:
 
         Raises:
             SQLAlchemyError, StoreError: it could not be stored.
+            Unstorable: it never can be, and no other record fares worse for that.
         """
         stored: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._waiting.append((record, stored))

@@ -12,7 +12,7 @@ from activities.recording import Recording
 from activities.refusals import check_readable
 from domain.messages.names import RECORD_CASE
 from domain.messages.steps import CaseRecord
-from store.errors import StoreError
+from store.errors import StoreError, Unstorable
 from store.store import Store
 
 BRIDGES_AT = 8
@@ -41,6 +41,8 @@ class Records:
             return await asyncio.to_thread(self.store.cases.record, record, bridges=bridges)
         try:
             return await self._together.write(record)
+        except Unstorable as error:
+            raise ApplicationError(str(error), type="Unstorable", non_retryable=True) from None
         except (SQLAlchemyError, StoreError) as error:
             raise ApplicationError(
                 f"the store is not at hand: {error}",

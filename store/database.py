@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from sqlalchemy import Connection, Engine, Executable, Table, create_engine, event, make_url, text
 from sqlalchemy.engine import URL, ExceptionContext
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, SQLAlchemyError
 
 from store.addresses import shown_address, without_password
-from store.errors import BadAddress, NothingThere, StoreError
+from store.errors import BadAddress, NothingThere, StoreError, Unstorable, is_of_a_row
 from store.schema import MAKES, check_up_to_date, is_up_to_date, migrate, versions
 from store.sqlite import BUSY_SECONDS, sqlite_engine, use_wal
 from store.turns import Turns
@@ -215,7 +215,9 @@ def _address(url: str) -> URL:
 
 def _engine(address: URL) -> Engine:
     if address.get_backend_name() == "sqlite":
-        return sqlite_engine(address)
+        engine = sqlite_engine(address)
+        event.listen(engine, "handle_error", _fault_of_a_row)
+        return engine
     engine = create_engine(address, pool_pre_ping=True, hide_parameters=True)
 
     @event.listens_for(engine, "begin")
@@ -231,7 +233,19 @@ def _engine(address: URL) -> Engine:
             if error is not None and error.args and isinstance(error.args[0], str):
                 error.args = (error.args[0].partition("\nDETAIL:")[0], *error.args[1:])
 
+    event.listen(engine, "handle_error", _fault_of_a_row)
     return engine
+
+
+def _fault_of_a_row(context: ExceptionContext) -> Exception | None:
+    """What takes the place of an error that is no fault of the database.
+
+    Drivers tell some as they tell an outage: psycopg's ProgramLimitExceeded is an OperationalError.
+    """
+    original = context.original_exception
+    if isinstance(context.sqlalchemy_exception, DataError) or is_of_a_row(getattr(original, "sqlstate", None)):
+        return Unstorable(str(original).partition("\n")[0])
+    return None
 
 
 def _refuse_missing_file(address: URL) -> None:

@@ -38,7 +38,7 @@ from store.cases.rows import (
 )
 from store.cases.values import CaseRow, StoredCase
 from store.database import Database, insert_new
-from store.errors import StoreError
+from store.errors import StoreError, Unstorable
 from store.listed import listed, milestone_row, roles_now
 from store.reading import read_stored
 from store.reports.writing import put_measures
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 _SPAN = TypeAdapter(timedelta)
 
 
-Failure = SQLAlchemyError | StoreError
+Failure = SQLAlchemyError | StoreError | Unstorable
 """Why a record could not be stored."""
 
 
@@ -81,7 +81,7 @@ class CaseRecords:
         try:
             if following and self._follow(following, patience):
                 stored = {record.view.case_id for record, _ in following}
-        except (SQLAlchemyError, StoreError) as error:
+        except (SQLAlchemyError, StoreError, Unstorable) as error:
             away = error if _is_away(error) else None
         outcomes: list[int | Failure] = []
         for record in records:
@@ -106,7 +106,7 @@ class CaseRecords:
     def _tried(self, record: CaseRecord, patience: float | None) -> int | Failure:
         try:
             return self.record(record, patience=patience)
-        except (SQLAlchemyError, StoreError) as error:
+        except (SQLAlchemyError, StoreError, Unstorable) as error:
             return error
 
     def record(self, record: CaseRecord, *, patience: float | None = None, bridges: bool = False) -> int:

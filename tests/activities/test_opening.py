@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -14,18 +14,20 @@ from temporalio.testing import ActivityEnvironment
 from activities.covering import Covering
 from activities.opening import Opening
 from activities.planning import Planner
+from activities.recording import Recording
 from clients.gate import UsageGate
 from domain.catalog.declarations import Catalog
 from domain.coverage.matching import CoverageQuestion
 from domain.errors import NotFound
 from domain.messages.cases import CaseIntake, CaseReopening
-from domain.messages.steps import CaseOpening, OpenedCase, reopen_case
+from domain.messages.steps import CaseOpening, CaseRecord, OpenedCase, reopen_case
 from domain.timeline.events import CaseClosed, FieldsChanged
 from domain.timeline.plan import Plan
 from starters.imports.rows import Row
 from starters.imports.trying import Trying
 from starters.operations.verifying import Verifying
 from store import Store
+from store.errors import Unstorable
 from tests.feeds import T0, Recorded, at
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -149,3 +151,17 @@ async def test_a_reopening_to_years_of_unknown_holidays_is_refused(store: Store,
     closed_case(store, span, OFFICE | {"holidays": {"country": "HR"}})
     with pytest.raises(ApplicationError, match="the holidays of HR are known from 1992"):
         await reopened(store, {"entry_at": "1970-01-05T14:00:00Z"})
+
+
+async def test_a_case_that_the_database_never_takes_is_refused(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what the database says of it; it is not tried for ever, as if that were away."""
+
+    def never(records: Sequence[CaseRecord], **_: Any) -> list[Unstorable]:
+        return [Unstorable("index row size 4016 exceeds the maximum 2704")] * len(records)
+
+    monkeypatch.setattr(store.cases, "record_all", never)
+    opening = Opening(store, Planner(store), Covering(store, NOBODY), Recording(store))
+    intake = CaseIntake(case_id="c", account="acme")
+    with pytest.raises(ApplicationError, match="does not take this: index row size 4016") as refused:
+        await ActivityEnvironment().run(opening.open_case, CaseOpening(intake=intake, opened_at=NOON, now=NOON))
+    assert (refused.value.type, refused.value.non_retryable) == ("refused", True)

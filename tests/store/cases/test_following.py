@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import random
+import string
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import Integer, cast, event, literal, select, update
 
 from domain.calendar import ALWAYS
 from domain.messages.case_state import CaseState
@@ -17,6 +19,7 @@ from domain.timeline.events import CaseClosed, ClockStopped, MilestoneCompleted
 from domain.timeline.plan import Plan
 from store import Store, tables
 from store.cases.feed import FeedGap
+from store.errors import Unstorable
 from tests.feeds import PLAN, T0, Recorded, at
 
 WITH_PROCESS = Plan.model_validate(
@@ -230,3 +233,29 @@ def test_a_plan_that_changes_its_hours_is_written_down(store: Store) -> None:
     second = second.model_copy(update={"carried": CaseState(plan=later, state=second.carried.state)})
     assert store.cases.record_all([first]) == store.cases.record_all([second]) == [0]
     assert stored(store)["case_hours"] == [{"case_id": "a", "name": ALWAYS.name, "version": 7}]
+
+
+def test_a_row_that_no_index_takes_fails_alone(store: Store, kind: str) -> None:
+    """The database is not away: what was recorded beside it is stored, and this one says why it never can be."""
+    letters = "".join(random.Random(5).choices(string.ascii_letters, k=4_000))  # noqa: S311  not a secret
+    lives = [life(name) for name in ("a", "b", "c", "d")]
+    for step in (0, 1):
+        records = [one[step] for one in lives]
+        records[1] = records[1].model_copy(update={"account": letters})
+        before, bad, *after = store.cases.record_all(records, patience=1.0)
+        assert [before, *after] == [one[step].carried.events for one in (lives[0], *lives[2:])]
+        if kind == "postgresql":
+            assert isinstance(bad, Unstorable)
+            assert "index row size" in str(bad)
+            assert letters[:50] not in str(bad)
+    if kind == "postgresql":
+        with pytest.raises(Unstorable, match="index row size"):
+            store.cases.record(records[1])
+
+
+def test_a_value_that_no_column_takes_is_no_outage(store: Store, kind: str) -> None:
+    """Whatever a driver calls it."""
+    if kind == "sqlite":
+        pytest.skip("SQLite has no such column")
+    with store._database.write() as connection, pytest.raises(Unstorable, match="out of range"):
+        connection.execute(update(tables.cases).values(run=2**40).where(cast(literal(2**40), Integer) == 1))
