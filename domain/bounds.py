@@ -39,7 +39,12 @@ MOST_DEPTH = 32
 MOST_QUOTED = 60
 """Characters of what somebody sent that a refusal repeats."""
 MOST_ATTRIBUTE_BYTES = 512
-"""Of one search attribute: the server ends a workflow whose attribute is longer than 2 KB."""
+"""Of one search attribute: the server ends a workflow whose attribute is longer than 2 KB. And of what people wrote
+in a column by which the store finds rows: a row of an index of PostgreSQL has at most 2,704 bytes."""
+MOST_ADDRESS = 254
+"""Characters of one mail address: no server takes a longer one (RFC 5321)."""
+MOST_NAME = 100
+"""Characters of the name of a field, and of business hours."""
 MOST_FORMAT = 999
 """Of the formats that builds number from 1: one beyond it no build has written."""
 
@@ -50,6 +55,11 @@ def cut(text: str, most: int = MOST_WORDS_BYTES) -> str:
     if len(encoded) <= most:
         return encoded.decode("utf-8")
     return encoded[: most - 3].decode("utf-8", "ignore") + "…"
+
+
+def cut_for_search(text: str) -> str:
+    """A text as cases and tasks are found by it, published or stored: what is asked for is cut likewise."""
+    return cut(text, MOST_ATTRIBUTE_BYTES)
 
 
 def quoted(text: str) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, bindparam, select, update
 
+from domain.bounds import cut_for_search
 from domain.catalog.mailing import Role, named_by
 from domain.timeline.instances import InstanceState
 from store import tables
@@ -27,7 +28,7 @@ def listed(view: CaseView, roles: Mapping[Role, str]) -> dict[str, Any]:
     due_at, due_milestone = min(due, default=(None, None)) if view.closed_at is None else (None, None)
     priority = view.fields.get(PRIORITY)
     return {
-        "priority": None if priority is None else str(priority),
+        "priority": None if priority is None else cut_for_search(str(priority)),
         "owner": _owner(view.fields, roles),
         "paused": view.stopped or any(m.state is InstanceState.PAUSED for m in view.milestones),
         "due_at": due_at,
@@ -65,7 +66,8 @@ def name_owners_anew(connection: Connection) -> None:
 
 
 def _owner(fields: Mapping[str, Any], roles: Mapping[Role, str]) -> str | None:
-    return next(iter(named_by(Role.OWNER, fields, dict(roles))), None)
+    named = next(iter(named_by(Role.OWNER, fields, dict(roles))), None)
+    return None if named is None else cut_for_search(named)
 
 
 def roles_now(connection: Connection) -> dict[Role, str]:

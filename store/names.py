@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import ColumnElement, Connection, select
 
+from domain.bounds import cut_for_search
 from domain.catalog.declarations import Account, Entitlement
 from domain.catalog.intake import IntakeSource
 from domain.catalog.mailing import Role, field_of
@@ -80,9 +81,9 @@ class Names:
         with self._database.read() as connection:
             stored = StoredCatalog(connection)
             fields, listed = stored.fields(), stored.values()
-            if owner is not None and not _is_on_record(connection, _CASES.owner, owner):
+            if owner is not None and not _is_on_record(connection, _CASES.owner, cut_for_search(owner)):
                 _check_value(field_of(Role.OWNER, stored.organisation().roles), owner, fields, listed)
-            if priority is not None and not _is_on_record(connection, _CASES.priority, priority):
+            if priority is not None and not _is_on_record(connection, _CASES.priority, cut_for_search(priority)):
                 _check_value("priority", priority, fields, listed)
 
     def milestone(self, name: str, declared: list[str]) -> str:

@@ -18,6 +18,7 @@ from enum import Enum
 import aiosmtplib
 
 from activities.delivery.outcomes import NotDelivered, unforeseen
+from domain.bounds import cut_for_search
 from domain.delivery.encryption import Encryption
 from domain.delivery.hiding import Hiding
 from domain.delivery.hosts import ascii_host
@@ -151,7 +152,7 @@ def message(  # noqa: PLR0917  in the order of a mail's own parts
 def known_as(text: str) -> str:
     """What an address is known by: without a name, in lower case."""
     address = address_of(text)
-    return text if address is None else address.addr_spec.casefold()
+    return cut_for_search(text) if address is None else address.addr_spec.casefold()
 
 
 def recipients(mail: EmailMessage) -> list[str]:

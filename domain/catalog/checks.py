@@ -35,7 +35,7 @@ from domain.catalog.problems import Path, Problem
 from domain.catalog.process_checks import ProcessChecks, action_problems, criteria_problem
 from domain.catalog.references import NOTHING, Entries, Known, References
 from domain.catalog.reports import ACCOUNT_MANAGER, ScheduledReport, report_problems
-from domain.catalog.sizes import outside_the_years, oversized
+from domain.catalog.sizes import outside_the_years, overlong_name, oversized
 from domain.catalog.subscriptions import Subscription, unfit
 from domain.criteria.compiling import CriteriaSchema
 from domain.criteria.fields import FieldType, nearest
@@ -112,6 +112,7 @@ class _Check:
 
     def problems(self) -> Iterator[Problem]:
         yield from self._what_the_organisation_names()
+        yield from self._names_of_fields()
         yield from self._processes_that_fields_break()
         for kind, entered in self.entries.items():
             first: dict[str, Path] = {}
@@ -135,6 +136,8 @@ class _Check:
     def _of_its_kind(self, path: Path, kind: Kind, declaration: Declaration) -> Iterator[Problem]:
         match declaration:
             case DeclaredHours():
+                if (said := overlong_name(declaration.name)) and self.known.find(kind, declaration.name) is None:
+                    yield Problem((*path, "name"), said)
                 yield from self._country(path, declaration)
             case EntitlementProcess():
                 yield from self.processes.problems(path, declaration)
@@ -157,6 +160,12 @@ class _Check:
                 yield from intake_problems(path, declaration, self.fields, self.references)
             case _:
                 pass
+
+    def _names_of_fields(self) -> Iterator[Problem]:
+        before = self.known.fields()
+        for name in self.declared_fields:
+            if name not in before and (said := overlong_name(name)):
+                yield Problem(("fields", name), said)
 
     def _country(self, path: Path, hours: DeclaredHours) -> Iterator[Problem]:
         """A country is named by its code. Hours that were stored with another name of it may stay as they are."""

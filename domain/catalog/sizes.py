@@ -12,6 +12,7 @@ from domain.bounds import (
     MOST_FIELDS_BYTES,
     MOST_LIST_ITEMS,
     MOST_MILESTONES,
+    MOST_NAME,
     MOST_TEXT_BYTES,
     clean,
     is_within_the_years,
@@ -38,6 +39,11 @@ def oversized(declaration: Any) -> Iterator[tuple[Path, str]]:
     yield from found
     if not found and isinstance(declaration, EntitlementProcess):
         yield from _what_updates_set(declaration)
+
+
+def overlong_name(name: str) -> str | None:
+    """What is wrong with a name that is no id: it is too long to be found by; None if nothing is."""
+    return None if len(name) <= MOST_NAME else f"a name has at most {MOST_NAME} characters, not {len(name):,}"
 
 
 def outside_the_years(declaration: Declaration | None) -> list[tuple[Path, str]]:

@@ -12,6 +12,7 @@ from email.errors import HeaderMissingRequiredValue, MessageDefect, ObsoleteHead
 from email.headerregistry import Address
 from email.policy import SMTP
 
+from domain.bounds import MOST_ADDRESS
 from domain.delivery.hosts import ascii_host
 
 _BREAKS_COMMANDS = re.compile(r'[\s<>"]')
@@ -31,6 +32,8 @@ def address_of(text: str) -> Address | None:
     if not (address.username and address.domain) or not all(map(_is_harmless, header.defects)):
         return None
     found: Address = address
+    if len(found.addr_spec) > MOST_ADDRESS:
+        return None
     try:
         ascii_host(found.domain)
     except ValueError:

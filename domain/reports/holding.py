@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+from domain.bounds import cut_for_search
 from domain.reports.grouping import text_of
 from domain.reports.measures import pauses_of
 from domain.reports.ruling import Elapsed
@@ -27,7 +28,7 @@ class Held(NamedTuple):
     """For how long one value of a field held while an instance ran.
 
     Attributes:
-        value: as the name of a group.
+        value: as the name of a group, cut to what the store finds rows by.
         open_seconds: of the instance, less pauses.
         is_last: it held at the end, or holds now.
     """
@@ -62,12 +63,17 @@ def held(milestone: MilestoneView, changes: Sequence[FieldChange], elapsed: Elap
         sums: dict[str, int] = {}
         last = ""
         for begins, ends, value in _stays([change for change in changes if name in change.fields], name, life):
-            last = text_of(value)
+            last = held_value(value)
             paused = sum(elapsed(max(a, begins), min(b, ends)) for a, b in pauses if max(a, begins) < min(b, ends))
             sums[last] = sums.get(last, 0) + elapsed(begins, ends) - paused
         held_for = [(value, seconds) for value, seconds in sums.items() if seconds or value == last]
         found += [Held(name, value, seconds, value == last) for value, seconds in held_for]
     return found
+
+
+def held_value(value: Any) -> str:
+    """A field's value as the name of a group, cut to what the store finds rows by."""
+    return cut_for_search(text_of(value))
 
 
 class _Life(NamedTuple):

@@ -7,6 +7,7 @@ says of itself decides nothing.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import time
 import urllib.request
@@ -38,6 +39,7 @@ ASKED_AGAIN_AFTER = 10.0
 _WITHIN = 5.0
 _MOST_BYTES = 1024 * 1024
 _MOST_NAME = 100
+_MOST_SUBJECT = 255
 _REQUIRED = ["exp", "iat", "iss", "aud", "sub"]
 
 
@@ -145,7 +147,7 @@ class Tokens:
             scopes -= {Scope.ADMIN}
         subject, name = str(claims["sub"]), claims.get(of.name_claim)
         known = name if isinstance(name, str) and name.strip() else subject
-        return Caller(subject=f"token/{subject}", name=cut(known, _MOST_NAME), scopes=scopes, accounts=accounts)
+        return Caller(subject=f"token/{_short(subject)}", name=cut(known, _MOST_NAME), scopes=scopes, accounts=accounts)
 
     # --- the issuer's keys ---
 
@@ -192,6 +194,12 @@ class Tokens:
                 raise ValueError("the discovery document is of another issuer")
             url = str(discovery["jwks_uri"])
         return {str(key.get("kid", "")): key for key in self._fetch(url)["keys"]}
+
+
+def _short(subject: str) -> str:
+    """What a holder is told apart by: of a subject longer than an issuer may give one (255 letters) a digest."""
+    is_long = len(subject) > _MOST_SUBJECT
+    return f"sha256-{hashlib.sha256(subject.encode('utf-8', 'replace')).hexdigest()}" if is_long else subject
 
 
 def _texts(claim: Any) -> list[str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Select, Table, and_, delete, select, update
 
+from domain.bounds import cut_for_search
 from domain.process.actions import Action, slug
 from store import tables
 from store.cases import statements
@@ -93,7 +94,7 @@ class ActionRecords:
             due_at: by when it is to be done.
             account: whose case or entitlement it is about.
         """
-        row = {"key": key, "subject": subject, "assign_to": assign_to, "body": body, "at": at}
+        row = {"key": key, "subject": subject, "assign_to": cut_for_search(assign_to), "body": body, "at": at}
         return self._record(tables.tasks, row | {"due_at": due_at, "account": account})
 
     def record_action_done(

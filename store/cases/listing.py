@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from pydantic import AwareDatetime
 from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, exists, func, literal, or_, select, tuple_
 
+from domain.bounds import cut_for_search
 from domain.frozen import FrozenCalendar
 from domain.model import Value
 from domain.timeline.instances import MilestoneInstance
@@ -322,10 +323,10 @@ def _of_case(which: CaseFilter) -> list[ColumnElement[bool]]:
     table = _CASES.c
     wanted = [_STATES[which.state]] if which.state is not None else []
     is_state = len(wanted)
-    same = {name: getattr(which, name) for name in _BY_INDEX}
+    same: dict[str, str | None] = {name: getattr(which, name) for name in _BY_INDEX}
     for name, value in same.items():
         if value is not None:  # the first leads to the cases; another one would lead to more of them, and sort them
-            wanted.append((_unindexed(table[name]) if wanted[is_state:] else table[name]) == value)
+            wanted.append((_unindexed(table[name]) if wanted[is_state:] else table[name]) == cut_for_search(value))
     if which.status is not None:
         wanted.append(table.status == which.status.value)
     if which.accounts is not None:

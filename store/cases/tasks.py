@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, func, literal, select, tuple_, update
 
+from domain.bounds import cut_for_search
 from domain.errors import NotFound
 from store import tables
 from store.database import Database, insert
@@ -48,7 +49,8 @@ class Tasks:
         """
         table = tables.tasks
         wanted = _with_case().order_by(table.c.at, table.c.key).limit(limit)
-        for name, value in (("case_id", case_id), ("assign_to", owner), ("account", account)):
+        whose = None if owner is None else cut_for_search(owner)
+        for name, value in (("case_id", case_id), ("assign_to", whose), ("account", account)):
             if value is not None:
                 wanted = wanted.where(table.c[name] == value)
         if done is not None:

@@ -26,8 +26,7 @@ from sqlalchemy import (
     tuple_,
 )
 
-from domain.reports.grouping import text_of
-from domain.reports.holding import FieldChange
+from domain.reports.holding import FieldChange, held_value
 from domain.reports.persons import who_paused
 from domain.timeline.effects import Noted
 from domain.years import FIRST_YEAR
@@ -129,7 +128,7 @@ def _hold_folded(connection: Connection, record: CaseRecord, case: CaseToMeasure
         for name in change.fields:
             first.setdefault(name, change)
     for name, change in first.items():
-        held = {_FIELD: name, _VALUE: text_of(change.before.get(name))}
+        held = {_FIELD: name, _VALUE: held_value(change.before.get(name))}
         connection.execute(_hold(), {_CASE: case.case_id, **held})
 
 

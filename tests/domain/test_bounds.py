@@ -23,6 +23,7 @@ from domain.bounds import (
 )
 from domain.catalog.checks import check_catalog
 from domain.catalog.declarations import Catalog
+from domain.catalog.references import KnownCatalog
 from domain.criteria.fields import FieldsError, check_bounds, check_values, nearest
 from domain.errors import Refused
 from domain.messages.inbox import read_event
@@ -331,3 +332,14 @@ def test_a_case_enters_with_what_it_has() -> None:
     """The bounds are those of what is sent: a plan and its case are taken as they stand."""
     large = Case(case_id="c", fields={"note": "x" * 200_000})
     assert Timeline.enter(running().plan, large, AT).state.fields["note"] == "x" * 200_000
+
+
+def test_names_by_which_rows_are_found_have_100_letters() -> None:
+    """Of fields and business hours. Those that stand stay as they are."""
+    name = "f" * 101
+    hours: dict[str, Any] = {"name": name, "week": "always"}
+    catalog = Catalog.model_validate({"fields": {name: "string"}, "business_hours": [hours]})
+    found = {problem.path: problem.message for problem in check_catalog(catalog)}
+    said = "a name has at most 100 characters, not 101"
+    assert found == {("fields", name): said, ("business_hours", 0, "name"): said}
+    assert not check_catalog(catalog, KnownCatalog(catalog))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import string
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import select, text
 
+from domain.bounds import MOST_ATTRIBUTE_BYTES, cut_for_search
 from domain.catalog.declarations import Catalog
 from domain.criteria.fields import FieldType
 from domain.errors import NotFound
@@ -62,7 +65,7 @@ class Kept:
                 account="acme",
                 entitlement=None,
                 view=timeline.view(now),
-                notes=[],
+                notes=[effect for effect in effects if isinstance(effect, Noted)],
                 fired=[],
                 carried=CaseState(plan=timeline.plan, state=timeline.state.fork()),
             )
@@ -157,3 +160,30 @@ def test_cases_of_before_are_listed_too(url: str) -> None:
             config.attributes["connection"] = connection
             command.downgrade(config, BEFORE)
             assert connection.execute(text("SELECT count(*) FROM cases")).scalar() == 2
+
+
+LONG = "".join(random.Random(7).choices(string.ascii_letters, k=30_000))  # noqa: S311  not a secret
+"""A text that a field may have, and that PostgreSQL can't make short enough for an index."""
+
+
+def test_a_long_priority_or_owner_blocks_nothing(store: Store) -> None:
+    """A case is listed by the beginning of it, found by the whole, and keeps the whole in its field."""
+    case = Kept(store, "c-1", priority=LONG, owner=LONG[::-1])
+    Kept(store, "c-2", priority="High", owner="ann")
+    priority, owner, *_ = case.listed()
+    assert (priority, owner) == (cut_for_search(LONG), cut_for_search(LONG[::-1]))
+    assert len(priority.encode()) == MOST_ATTRIBUTE_BYTES
+    for which in (CaseFilter(priority=LONG), CaseFilter(owner=LONG[::-1])):
+        assert [one.case_id for one in store.listing.page(which).cases] == ["c-1"]
+    store.names.check_values(priority=LONG, owner=LONG[::-1])
+    assert store.cases.get("c-1").view.fields["priority"] == LONG
+
+
+def test_a_long_value_that_changes_blocks_nothing(store: Store) -> None:
+    """Who held a milestone for how long is kept under its beginning."""
+    case = Kept(store, "c-1", owner=LONG)
+    case.tell(FieldsChanged, 1, fields={"owner": LONG[::-1]})
+    holdings = tables.holdings.c
+    with store._database.read() as connection:
+        held = set(connection.execute(select(holdings.value).distinct()).scalars())
+    assert all(len(value.encode()) <= MOST_ATTRIBUTE_BYTES for value in held)

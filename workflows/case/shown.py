@@ -9,7 +9,7 @@ from temporalio.common import SearchAttributeKey, SearchAttributeUpdate
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from domain.bounds import MOST_ATTRIBUTE_BYTES, cut
+    from domain.bounds import cut, cut_for_search
     from domain.timeline.instances import InstanceState
     from domain.timeline.views import CaseView, MilestoneView
     from domain.wording import instant, numbered, span
@@ -95,7 +95,7 @@ class Picture:
             (MILESTONE, running),
             (STATE, "stuck" if kept.stuck else "paused" if view.stopped else "open"),
         ]
-        return [(key, None if word is None else cut(word, MOST_ATTRIBUTE_BYTES)) for key, word in words]
+        return [(key, None if word is None else cut_for_search(word)) for key, word in words]
 
 
 def case_details(view: CaseView) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
+from domain.bounds import cut_for_search
 from store.types import Document, Instant, Line
 
 revision = "0022"
@@ -85,7 +86,7 @@ def _fill() -> None:
             rows.append(
                 {
                     "of_case": row.case_id,
-                    "new_priority": None if priority is None else str(priority),
+                    "new_priority": None if priority is None else cut_for_search(str(priority)),
                     "new_owner": _first(fields.get(owner)),
                     "new_paused": bool(row.stopped) or any(state == "paused" for _, _, state in found),
                     "new_due_at": due_at,
@@ -119,7 +120,8 @@ def _owner_field(connection: sa.Connection) -> str:
 
 def _first(value: Any) -> str | None:
     given = value if isinstance(value, list) else [] if value is None else re.split("[,;]", str(value))
-    return next((str(one).strip() for one in given if str(one).strip()), None)
+    found = next((str(one).strip() for one in given if str(one).strip()), None)
+    return None if found is None else cut_for_search(found)
 
 
 def _some(rows: Any) -> Iterator[Any]:

@@ -38,6 +38,7 @@ def test_an_address_is_told_with_its_domain_in_ascii(text: str, told: str) -> No
         "jo@-ä.de",
         "jo@" + "ä" * 70 + ".de",
         "a@[x y]",
+        "a" * 243 + "@example.org",
     ],
 )
 def test_what_no_server_could_be_told_is_no_address(text: str) -> None:

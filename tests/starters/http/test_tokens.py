@@ -287,6 +287,15 @@ async def test_who_did_it_is_whom_the_token_names() -> None:
     assert tokens._caller({"sub": "u-1", "scope": {"milepost:agent": 1}}).scopes == frozenset()
 
 
+async def test_a_long_subject_is_known_by_its_digest() -> None:
+    """It is part of what the store finds answers by. Two that begin alike are two."""
+    tokens = Tokens(Issuer(issuer="https://id.example", audience="milepost"))
+    one, other = (tokens._caller({"sub": "u" * 4000 + end, "scope": "milepost:agent"}).subject for end in "ab")
+    assert one != other
+    assert max(map(len, (one, other))) < 100
+    assert tokens._caller({"sub": "u" * 255, "scope": "milepost:agent"}).subject == "token/" + "u" * 255
+
+
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://127.0.0.1/x", "data:,{}", ""])
 def test_documents_come_from_the_web_alone(url: str) -> None:
     """Whatever a discovery document says."""
