@@ -11,6 +11,7 @@ from temporalio import activity
 
 from activities.heartbeat import heartbeating
 from activities.refusals import refusals
+from domain.bounds import MOST_FROZEN_BYTES, MOST_PLAN_BYTES
 from domain.calendar import EARLIEST_YEAR, BusinessHours, FrozenCalendar, horizon
 from domain.catalog.declarations import Entitlement, Organisation
 from domain.catalog.prices import criteria_ms
@@ -21,6 +22,7 @@ from domain.messages.cases import CaseIntake
 from domain.messages.names import FREEZE_CALENDARS, PLAN_MIGRATION
 from domain.messages.steps import Horizon, HorizonRequest, MigratedPlan, MigrationPlan
 from domain.process import EntitlementProcess
+from domain.process.declaration import named_hours
 from domain.timeline.plan import Plan
 from store.catalog.values import VersionedHours
 from store.store import Store
@@ -57,6 +59,7 @@ class Planner:
         Raises:
             NotFound: the catalog lacks a process or business hours that are named.
             CalendarError: the holidays of these years are not known.
+            Refused: it is more than a case can carry.
         """
         with self.store.snapshot() as catalog:
             organisation = catalog.catalog.organisation()
@@ -68,7 +71,7 @@ class Planner:
             fields, values = catalog.catalog.fields(), catalog.catalog.values()
             hours = _hours(catalog, process, default)
         calendars, versions = _frozen(hours, reaches_back_to(intake, opened_at, fields), opened_at)
-        return Plan(
+        plan = Plan(
             process=process,
             business_hours=default,
             business_hours_of=of,
@@ -81,6 +84,7 @@ class Planner:
             contact=intake.contact,
             criteria_ms=criteria_ms(process, fields),
         )
+        return _checked(plan)
 
     def migrated(self, plan: Plan, earliest: datetime, now: datetime, process_version: int | None = None) -> Plan:
         """The plan of a running case under another version of its process, and with its calendars as they are now.
@@ -90,6 +94,7 @@ class Planner:
         Raises:
             NotFound: there is no such version, or business hours are gone.
             CalendarError: the holidays of these years are not known.
+            Refused: it is more than a case can carry.
         """
         with self.store.snapshot() as catalog:
             process = catalog.catalog.process(plan.process.name, process_version) if plan.process else None
@@ -99,16 +104,15 @@ class Planner:
         # Hours that were not edited stay as they were frozen, whatever became of zones and holidays since.
         same = [name for name in calendars if plan.calendar_versions.get(name) == versions[name]]
         calendars.update({name: plan.calendars[name] for name in same if name in plan.calendars})
-        return plan.model_copy(
-            update={
-                "process": process,
-                "calendars": calendars,
-                "calendar_versions": versions,
-                "fields": fields,
-                "values": values,
-                "criteria_ms": criteria_ms(process, fields),
-            }
-        )
+        anew = {
+            "process": process,
+            "calendars": calendars,
+            "calendar_versions": versions,
+            "fields": fields,
+            "values": values,
+            "criteria_ms": criteria_ms(process, fields),
+        }
+        return _checked(plan.model_copy(update=anew))
 
     def further(self, plan: Plan, now: datetime, back_to: datetime | None = None) -> Plan:
         """The same plan over a longer horizon, as `extend` has it."""
@@ -125,19 +129,21 @@ class Planner:
         Raises:
             CalendarError: there is no open time in the ten years after the old horizon, or the holidays of one of these
                 years are not known.
-            Refused: they reach a hundred years past `now` already.
+            Refused: they reach a hundred years past `now` already, or are more than a case can carry.
         """
         if back_to is not None:
             since, _ = horizon(back_to, now)
             if back_to < since:
                 raise Refused("past_the_horizon", f"calendars begin with the year {EARLIEST_YEAR}")
-            return {name: self._hours(plan, name).extend_back(frozen, since) for name, frozen in plan.calendars.items()}
+            back = {name: self._hours(plan, name).extend_back(frozen, since) for name, frozen in plan.calendars.items()}
+            return _fitting(back)
         if all(frozen.end > now + FURTHEST for frozen in plan.calendars.values()):
             raise Refused("past_the_horizon", "calendars reach at most a hundred years ahead")
-        return {
+        further = {
             name: self._hours(plan, name).extend(frozen, max(frozen.end + (frozen.end - frozen.start), now + REACH))
             for name, frozen in plan.calendars.items()
         }
+        return _fitting(further)
 
     def _hours(self, plan: Plan, name: str) -> BusinessHours:
         """The hours that a calendar of a plan was frozen from."""
@@ -181,7 +187,10 @@ def _default_hours(
 
 def _hours(catalog: Store, process: EntitlementProcess | None, default: str) -> dict[str, VersionedHours]:
     """The business hours of a plan, by name."""
-    return {name: catalog.catalog.business_hours(name) for name in sorted({default, *_named_hours(process)})}
+    return {
+        name: catalog.catalog.business_hours(name)
+        for name in sorted({default, *(named_hours(process) if process else ())})
+    }
 
 
 def _frozen(
@@ -192,14 +201,31 @@ def _frozen(
     return calendars, {name: versioned.version for name, versioned in hours.items()}
 
 
-def _named_hours(process: EntitlementProcess | None) -> set[str]:
-    if process is None:
-        return set()
-    named = {process.business_hours}
-    for milestone in process.milestones:
-        named.add(milestone.business_hours)
-        named.update(row.business_hours for row in milestone.within or [])
-    return {name for name in named if name}
+def _checked(plan: Plan) -> Plan:
+    """A plan that a case can carry along: what was declared before there were bounds may have made it larger.
+
+    Raises:
+        Refused: it is larger.
+    """
+    size = len(plan.model_dump_json().encode())
+    if size > MOST_PLAN_BYTES:
+        named = f"process {plan.process.name!r}" if plan.process else "what the catalog declares"
+        allowed = f"at most {MOST_PLAN_BYTES // 1024} KB fit, not {size:,} bytes"
+        raise Refused("refused", f"{named} and its calendars are more than a case can carry: {allowed}")
+    return plan
+
+
+def _fitting(calendars: dict[str, FrozenCalendar]) -> dict[str, FrozenCalendar]:
+    """Calendars that a case can carry along.
+
+    Raises:
+        Refused: they are larger.
+    """
+    size = sum(len(calendar.model_dump_json().encode()) for calendar in calendars.values())
+    if size > MOST_FROZEN_BYTES:
+        allowed = f"at most {MOST_FROZEN_BYTES // 1024} KB fit, not {size:,} bytes"
+        raise Refused("past_the_horizon", f"calendars of so many years are more than a case can carry: {allowed}")
+    return calendars
 
 
 def reaches_back_to(intake: CaseIntake, opened_at: datetime, fields: Mapping[str, FieldType]) -> datetime:

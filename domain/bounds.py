@@ -30,6 +30,20 @@ MOST_MILESTONES = 200
 """Of one process."""
 MOST_EXTENSIONS = 100
 """Of one milestone instance, each with who asked for it and why."""
+MOST_PROCESS_BYTES = 256 * 1024
+"""Of one process, as JSON. It is part of a case's plan, as what follows is: the server takes 2 MB of a case at once."""
+MOST_ENTITLEMENT_BYTES = 128 * 1024
+"""Of what criteria see of one entitlement, as JSON."""
+MOST_DECLARED_BYTES = 128 * 1024
+"""Of all declared fields of cases with their listed values, as JSON."""
+MOST_HOURS_BYTES = 64 * 1024
+"""Of three years of one calendar, frozen, as JSON."""
+MOST_CALENDARS_BYTES = 256 * 1024
+"""Of three years of all calendars that one process names."""
+MOST_FROZEN_BYTES = 512 * 1024
+"""Of all calendars of a case, for however many years they are frozen."""
+MOST_PLAN_BYTES = 1536 * 1024
+"""Of the plan of a case: what was declared before there were bounds may make it larger than they do."""
 MOST_MESSAGE_BYTES = 256 * 1024
 """Of one message, as JSON."""
 MOST_DELIVERY_BYTES = 1024 * 1024

@@ -31,6 +31,7 @@ from domain.catalog.kinds import Kind
 from domain.catalog.mail_checks import mail_template_problems
 from domain.catalog.mailing import MailTemplate
 from domain.catalog.naming import named_by_keys, named_by_organisation, named_within
+from domain.catalog.plan_sizes import calendars_too_large, fields_too_large, too_large
 from domain.catalog.problems import Path, Problem
 from domain.catalog.process_checks import ProcessChecks, action_problems, criteria_problem
 from domain.catalog.references import NOTHING, Entries, Known, References
@@ -42,6 +43,7 @@ from domain.criteria.fields import FieldType, nearest
 from domain.criteria.values import Listed
 from domain.process import EntitlementProcess
 from domain.process.actions import COMPLETED, Action
+from domain.process.declaration import named_hours
 from domain.process.templates import of_an_endpoint, template_problem
 from domain.public_holidays import check_code
 from domain.usage.rates import ENTRY_FIELDS
@@ -125,6 +127,8 @@ class _Check:
                 if excess := list(oversized(declaration)):
                     yield from (Problem((*path, *place), message) for place, message in excess)
                     continue
+                if self.years and not declaration.retired:
+                    yield from (Problem((*path, *place), message) for place, message in too_large(declaration))
                 if self.years and (outside := outside_the_years(declaration)):
                     stands = outside_the_years(self.known.find(kind, name))
                     yield from (Problem((*path, *found[0]), found[1]) for found in outside if found not in stands)
@@ -141,6 +145,7 @@ class _Check:
                 yield from self._country(path, declaration)
             case EntitlementProcess():
                 yield from self.processes.problems(path, declaration)
+                yield from self._calendars(path, declaration)
             case Endpoint():
                 yield from self._endpoint(path, declaration)
             case MailTemplate():
@@ -166,6 +171,15 @@ class _Check:
         for name in self.declared_fields:
             if name not in before and (said := overlong_name(name)):
                 yield Problem(("fields", name), said)
+        if said := fields_too_large(self.fields, self.values, (before, self.known.values())):
+            yield Problem(("fields",), said)
+
+    def _calendars(self, path: Path, process: EntitlementProcess) -> Iterator[Problem]:
+        """All calendars of a process go with each of its cases."""
+        found = (self.references.find(Kind.BUSINESS_HOURS, name) for name in sorted(named_hours(process)))
+        said = calendars_too_large(hours for hours in found if isinstance(hours, DeclaredHours))
+        if said and not process.retired:
+            yield Problem(path, said)
 
     def _country(self, path: Path, hours: DeclaredHours) -> Iterator[Problem]:
         """A country is named by its code. Hours that were stored with another name of it may stay as they are."""

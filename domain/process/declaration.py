@@ -81,3 +81,12 @@ class EntitlementProcess(Value):
     def milestone(self, name: str) -> Milestone | None:
         """The milestone of that name, if there is one."""
         return next((m for m in self.milestones if m.name == name), None)
+
+
+def named_hours(process: EntitlementProcess) -> set[str]:
+    """The business hours that a process names, in its milestones too."""
+    named = {process.business_hours}
+    for milestone in process.milestones:
+        named.add(milestone.business_hours)
+        named.update(row.business_hours for row in milestone.within or [])
+    return {name for name in named if name}
