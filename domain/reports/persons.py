@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from domain.timeline.effects import NoteKind
+from domain.timeline.state import Hold
 
 PAUSING = frozenset(
     {NoteKind.CHANGED, NoteKind.CLOCK_STOPPED, NoteKind.CLOSED, NoteKind.ENTITLEMENT_CHANGED, NoteKind.MIGRATED}
 )
 """What begins pauses, in its own name or by a rule."""
+
+
+CASE_STOPPED = "case stopped"
+"""The cause of a pause that began because the clock of its case stood."""
+
+
+class Stop(NamedTuple):
+    """When the clock of a case was stopped, and by whom."""
+
+    at: datetime
+    by: str | None
 
 
 class Note(Protocol):
@@ -39,6 +52,35 @@ class Note(Protocol):
         """And its occurrence."""
 
 
+def begins_by_stop(cause: str) -> bool:
+    """Whether a pause of these causes, one after the other, began because the clock of its case stood."""
+    return cause.startswith(CASE_STOPPED)
+
+
+def stops_of(holds: Iterable[Hold], notes: Iterable[Note]) -> list[Stop]:
+    """The stops of a case's clock, in order, as its newest holds and its newest notes have them; some twice."""
+    held = [Stop(hold.from_at, hold.by) for hold in holds if hold.cause == CASE_STOPPED]
+    noted = [Stop(note.at, note.by) for note in notes if _stops_case(note)]
+    return sorted([*held, *noted], key=_at)
+
+
+def last_stop(stops: Sequence[Stop], at: datetime) -> Stop | None:
+    """The last stop of a case's clock at an instant or before it.
+
+    A milestone that starts while the clock stands is paused from its start on, whoever's change let it start.
+    """
+    place = bisect_right(stops, at, key=_at)
+    return stops[place - 1] if place else None
+
+
+def _at(stop: Stop) -> datetime:
+    return stop.at
+
+
+def _stops_case(note: Note) -> bool:
+    return note.kind is NoteKind.CLOCK_STOPPED and note.milestone is None
+
+
 def who_paused(notes: Iterable[Note]) -> dict[datetime, str | None]:
     """Who did what was noted at each instant: the last who is named before something paused there."""
     found: dict[datetime, str | None] = {}
@@ -61,10 +103,12 @@ class Named:
     Attributes:
         perhaps: at each instant, who did something that pauses.
         surely: by milestone, occurrence and instant, who paused it.
+        stops: of the case's clock, in order.
     """
 
     perhaps: dict[datetime, set[str]] = field(default_factory=dict)
     surely: dict[tuple[str, int, datetime], str] = field(default_factory=dict)
+    stops: list[Stop] = field(default_factory=list)
 
 
 def named(notes: Iterable[Note]) -> Named:
@@ -76,6 +120,8 @@ def named(notes: Iterable[Note]) -> Named:
     found = Named()
     last: Note | None = None
     for note in notes:
+        if _stops_case(note):
+            found.stops.append(Stop(note.at, note.by))
         if note.kind in PAUSING:
             last = note
             if note.by is not None:

@@ -21,7 +21,7 @@ from domain.reports.comparing import (
     difference,
     differences,
 )
-from domain.reports.persons import Named, named
+from domain.reports.persons import Named, begins_by_stop, last_stop, named
 from domain.reports.retelling import Place
 from domain.timeline.effects import Noted, NoteKind
 from domain.timeline.views import CaseView, MilestoneView
@@ -92,6 +92,11 @@ def _persons(pauses: Sequence[Row], known: Named) -> Iterator[str]:
     """Whose names pauses have that can not be theirs, and which have none though somebody's stop began them."""
     for row in pauses:
         stored, at = row["by"], row["from_at"]
+        if begins_by_stop(row["cause"]):
+            stop = last_stop(known.stops, at)
+            if stop is not None and stored != stop.by:
+                yield difference(PAUSES, row, "the person", stored, stop.by)
+            continue
         perhaps, surely = known.perhaps.get(at, set()), known.surely.get((row["milestone"], row["occurrence"], at))
         if stored not in perhaps and (stored is not None or surely is not None):
             yield difference(PAUSES, row, "the person", stored, surely or " or ".join(sorted(perhaps)) or None)

@@ -19,7 +19,7 @@ from domain.timeline.views import CaseView, MilestoneView
 from store import tables
 from store.errors import StoreError
 from store.reading import read_stored
-from store.reports.rows import Row, holding_rows, measure_rows, of_stored, pause_rows, with_changes
+from store.reports.rows import Row, begun_by, holding_rows, measure_rows, of_stored, pause_rows, with_changes
 
 _AT_ONCE = 200
 _BEFORE_NOTES = 10**9
@@ -51,11 +51,11 @@ def _fill_case(connection: Connection, row: Any) -> bool:
         return False
     changes = list(_changes(connection, row.case_id))
     kept = [FieldChange(one["at"], one["fields"], one["before"]) for one in changes]
-    case = with_changes(of_stored(carried, views, view.now), kept)
-    by = who_paused(_notes(connection, row.case_id))
+    notes = _notes(connection, row.case_id)
+    case = with_changes(of_stored(carried, views, view.now, notes), kept)
     _insert(connection, tables.field_changes, changes)
     _insert(connection, tables.measures, measure_rows(case))
-    _insert(connection, tables.pauses, pause_rows(case, by))
+    _insert(connection, tables.pauses, pause_rows(case, begun_by(who_paused(notes))))
     _insert(connection, tables.holdings, holding_rows(case))
     table = tables.cases
     connection.execute(update(table).where(table.c.case_id == row.case_id).values(fields=view.fields))
@@ -69,7 +69,7 @@ def _views(connection: Connection, case_id: str) -> list[Any]:
 
 def _notes(connection: Connection, case_id: str) -> list[Noted]:
     table = tables.notes.c
-    names = ("number", "at", "kind", "text", "by")
+    names = ("number", "at", "kind", "text", "milestone", "by")
     wanted = select(*(table[name] for name in names)).where(table.case_id == case_id).order_by(table.number)
     return [read_stored(Noted, dict(row)) for row in connection.execute(wanted).mappings()]
 

@@ -13,6 +13,7 @@ from domain.messages.case_state import CaseState
 from domain.messages.steps import CaseRecord
 from domain.reports.holding import FieldChange, held
 from domain.reports.measures import Measured, measure, pauses_of
+from domain.reports.persons import Stop, begins_by_stop, last_stop, stops_of
 from domain.reports.ruling import open_time_of
 from domain.timeline.effects import Noted, NoteKind
 from domain.timeline.instances import InstanceState, MilestoneInstance
@@ -20,6 +21,8 @@ from domain.timeline.views import MilestoneView
 
 T = TypeVar("T")
 Row = dict[str, Any]
+Begun = Mapping[tuple[datetime, bool], str | None]
+"""Who began pauses at an instant, those that begin because the case is stopped (True) and the others."""
 Key = tuple[str, str, int]
 """A milestone instance of a case: process, milestone, occurrence."""
 
@@ -38,6 +41,7 @@ class CaseToMeasure:
         instances: what the views are of, as far as they are known.
         has_own_clock: it goes by a clock of its own, as those of a replayed log do: nothing of it becomes late.
         changes: of its fields, in order.
+        stops: of its clock, in order, the newest.
     """
 
     case_id: str
@@ -47,6 +51,7 @@ class CaseToMeasure:
     calendars: Mapping[str, FrozenCalendar]
     has_own_clock: bool
     changes: Sequence[FieldChange] = ()
+    stops: Sequence[Stop] = ()
 
 
 def of_record(record: CaseRecord) -> CaseToMeasure:
@@ -61,16 +66,20 @@ def of_record(record: CaseRecord) -> CaseToMeasure:
         instances=instances,
         calendars=record.carried.plan.calendars,
         has_own_clock=bool(record.carried.ahead),
+        stops=stops_of(record.carried.state.holds, record.notes),
     )
 
 
-def of_stored(carried: CaseState, views: Sequence[MilestoneView], now: datetime) -> CaseToMeasure:
+def of_stored(
+    carried: CaseState, views: Sequence[MilestoneView], now: datetime, notes: Sequence[Noted] = ()
+) -> CaseToMeasure:
     """A case as it is on record.
 
     Args:
         carried: its state.
         views: of all its milestone instances, the folded ones too.
         now: as of which they are.
+        notes: of it, for whose stops they were; its state knows the newest.
     """
     instances = {(one.process, one.milestone, one.occurrence): one for one in carried.state.instances}
     return CaseToMeasure(
@@ -80,6 +89,7 @@ def of_stored(carried: CaseState, views: Sequence[MilestoneView], now: datetime)
         instances=instances,
         calendars=carried.plan.calendars,
         has_own_clock=bool(carried.ahead),
+        stops=stops_of(carried.state.holds, notes),
     )
 
 
@@ -167,17 +177,22 @@ def seen_pauses(case_id: str, view: MilestoneView, now: datetime) -> list[Row]:
     ]
 
 
-def pause_rows(case: CaseToMeasure, by: Mapping[datetime, str | None]) -> list[Row]:
+def begun_by(who_paused: Mapping[datetime, str | None]) -> dict[tuple[datetime, bool], str | None]:
+    """Who began the pauses of an instant that begin because of a change, and not because the case stands."""
+    return {(at, False): by for at, by in who_paused.items()}
+
+
+def pause_rows(case: CaseToMeasure, by: Begun) -> list[Row]:
     """A row for each pause of each instance that counts.
 
     Args:
         case: whose pauses.
-        by: who did what was noted at an instant.
+        by: who began those of an instant; of a stop, where the case does not know it any more.
     """
     return [row for view in case.views if view.pauses for row in _pause_rows(case, view, by)]
 
 
-def _pause_rows(case: CaseToMeasure, view: MilestoneView, by: Mapping[datetime, str | None]) -> Iterator[Row]:
+def _pause_rows(case: CaseToMeasure, view: MilestoneView, by: Begun) -> Iterator[Row]:
     calendar = case.calendars.get(view.business_hours)
     instance = _instance(case, view)
     elapsed = open_time_of(view, instance, case.calendars, case.now)
@@ -196,19 +211,32 @@ def _pause_rows(case: CaseToMeasure, view: MilestoneView, by: Mapping[datetime, 
             "goes_on": is_last and not case.has_own_clock,
             "business_hours": view.business_hours,
             "cause": " + ".join(causes),
-            "by": by.get(begins),
+            "by": _person(case, begins, " + ".join(causes), by),
             "open_seconds": _known(partial(elapsed, begins, ends)) or 0,
             "left_seconds": _known(partial(_left, instance, case, calendar, begins)),
         }
 
 
+def _person(case: CaseToMeasure, begins: datetime, cause: str, by: Begun) -> str | None:
+    """Who began a pause: of one that begins because the case stands, who stopped it, then or before."""
+    if not begins_by_stop(cause):
+        return by.get((begins, False))
+    stop = last_stop(case.stops, begins)
+    return by.get((begins, True)) if stop is None else stop.by
+
+
 def _left(
     instance: MilestoneInstance | None, case: CaseToMeasure, calendar: FrozenCalendar, at: datetime
 ) -> int | None:
-    """Open seconds from an instant to the target as it stood then; negative after it."""
+    """Open seconds from an instant to the target as it stood then.
+
+    After it they are negative: a second less than none where no open time lies between.
+    """
     if instance is None:
         return None
-    return calendar.elapsed(at, instance.target_at(case.calendars, as_of=at))
+    target = instance.target_at(case.calendars, as_of=at)
+    left = calendar.elapsed(at, target)
+    return min(left, -1) if at > target else left
 
 
 def holding_rows(case: CaseToMeasure) -> list[Row]:

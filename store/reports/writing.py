@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 
 from domain.reports.holding import FieldChange, held_value
-from domain.reports.persons import who_paused
+from domain.reports.persons import begins_by_stop, who_paused
 from domain.timeline.effects import Noted
 from domain.years import FIRST_YEAR
 from store import tables
@@ -36,6 +36,7 @@ from store.many import execute_many
 from store.reports.rows import (
     CaseToMeasure,
     Row,
+    begun_by,
     changes_of,
     holding_rows,
     measure_rows,
@@ -68,9 +69,9 @@ def put_measures(connection: Connection, record: CaseRecord) -> None:
     connection.execute(_forget_changes(), {**which, _FROM: record.notes_from})
     _insert(connection, tables.field_changes, changes_of(case.case_id, record.notes))
     case = with_changes(case, _changes(connection, case.case_id))
-    by: dict[datetime, str | None] = {}
+    by: dict[tuple[datetime, bool], str | None] = {}
     if any(view.pauses for view in case.views):  # who was on record stays: later news of the instant began nothing
-        by = who_paused(record.notes) | _who_paused(connection, case.case_id)
+        by = begun_by(who_paused(record.notes)) | _who_paused(connection, case.case_id)
     keys = [(view.process, view.milestone, view.occurrence) for view in case.views]
     for table, rows in ((tables.measures, measure_rows(case)), (tables.holdings, holding_rows(case))):
         connection.execute(_forget(table), {**which, _KEYS: keys})
@@ -139,10 +140,11 @@ def _put_pauses(
     some = [each for each, is_touched in zip(zip(records, cases, strict=True), touched, strict=True) if is_touched]
     if not some:
         return
-    begun: dict[str, dict[datetime, str | None]] = {}
+    begun: dict[str, dict[tuple[datetime, bool], str | None]] = {}
     for row in connection.execute(_all_begun_by(), {_CASES: [case.case_id for _, case in some]}):
-        begun.setdefault(row.case_id, {})[row.from_at] = row.by
-    rows = [row for record, c in some for row in pause_rows(c, who_paused(record.notes) | begun.get(c.case_id, {}))]
+        begun.setdefault(row.case_id, {})[row.from_at, begins_by_stop(row.cause)] = row.by
+    by = {c.case_id: begun_by(who_paused(record.notes)) | begun.get(c.case_id, {}) for record, c in some}
+    rows = [row for _, case in some for row in pause_rows(case, by[case.case_id])]
     _replace_pauses(connection, [case for _, case in some], rows)
 
 
@@ -184,9 +186,10 @@ def _insert(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
         execute_many(connection, _into(table), rows)
 
 
-def _who_paused(connection: Connection, case_id: str) -> dict[datetime, str | None]:
+def _who_paused(connection: Connection, case_id: str) -> dict[tuple[datetime, bool], str | None]:
     """Who began the pauses of a case that are on record."""
-    return {row.from_at: row.by for row in connection.execute(_begun_by(), {_CASE: case_id})}
+    begun = connection.execute(_begun_by(), {_CASE: case_id})
+    return {(row.from_at, begins_by_stop(row.cause)): row.by for row in begun}
 
 
 def _changes(connection: Connection, case_id: str) -> list[FieldChange]:
@@ -275,7 +278,7 @@ def _with_changes() -> Select[Any]:
 @cache
 def _all_begun_by() -> Select[Any]:
     table = tables.pauses.c
-    wanted = select(table.case_id, table.from_at, table.by)
+    wanted = select(table.case_id, table.from_at, table.cause, table.by)
     return wanted.where(table.case_id.in_(bindparam(_CASES, expanding=True)), table.by.is_not(None))
 
 
@@ -290,7 +293,7 @@ def _the_key(table: Table) -> Tuple:
 @cache
 def _begun_by() -> Select[Any]:
     table = tables.pauses.c
-    return select(table.from_at, table.by).where(table.case_id == bindparam(_CASE), table.by.is_not(None))
+    return select(table.from_at, table.cause, table.by).where(table.case_id == bindparam(_CASE), table.by.is_not(None))
 
 
 @cache

@@ -69,8 +69,9 @@ pauses = Table(
     Index(None, "from_at"),
     sqlite_with_rowid=False,
 )
-"""Pauses of milestone instances, each with the open time that was left to the target as it began; negative after it.
+"""Pauses of milestone instances, each with the open time that was left to the target as it began.
 
+After the target that is negative: a second less than none where no open time lies between.
 `goes_on`: it grows by itself."""
 
 field_changes = Table(

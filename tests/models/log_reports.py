@@ -8,7 +8,8 @@ record before it was run for the first time; what was mended afterwards is named
     python -m tests.models.log_reports LOG CATALOG
 
 Mended since: the first run had not ended after ten minutes, for the slow calendar walks step by step. Its days are now
-added up once (`Days`), before anything was seen.
+added up once (`Days`), before anything was seen. A pause in closed time after the target counted as just before it, for
+no open time lies between; it is after it now.
 """
 
 from __future__ import annotations
@@ -236,6 +237,8 @@ class Paused:
     seconds: int
     left: int
     """Open seconds to the target as it stood when the pause began."""
+    is_after: bool
+    """It began after that target, also if no open time lay between."""
     begun_at: datetime
 
 
@@ -287,7 +290,7 @@ def _walk(incident: Incident, promised: Policy, found: Log) -> None:
                 ]
                 if spent:
                     seconds = sum(calendar.elapsed(a, b) for a, b in spent)
-                    found.pauses.append(Paused(milestone, by, seconds, calendar.elapsed(at, target), at))
+                    found.pauses.append(Paused(milestone, by, seconds, calendar.elapsed(at, target), at > target, at))
     for milestone, _, firing in model.fired:
         for do in promised.actions[milestone, firing.trigger]:
             found.fired[milestone, do] += 1
@@ -436,8 +439,8 @@ def pauses(found: list[Paused], minutes: int) -> dict[tuple[str, str], dict[str,
         row = table.setdefault((pause.milestone, pause.by), {"pauses": 0, "seconds": 0, "close": 0, "after": 0})
         row["pauses"] += 1
         row["seconds"] += pause.seconds
-        row["after"] += pause.left < 0
-        row["close"] += 0 <= pause.left <= 60 * minutes
+        row["after"] += pause.is_after
+        row["close"] += not pause.is_after and pause.left <= 60 * minutes
     return table
 
 
