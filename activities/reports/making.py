@@ -165,13 +165,14 @@ def _groups(wish: ReportWish, types: Mapping[str, FieldType], roles: Mapping[Rol
     if wish.kind in SUMS:
         return checked_sums(wish.by, SUMS[wish.kind], wish.kind.value)
     by = [field_meant(name, types, roles) for name in wish.by]
-    return checked_groups(by or _usual(wish.kind, types), types, OWN_NAMES.get(wish.kind, ()))
+    return checked_groups(by or _usual(wish.kind, types, roles), types, OWN_NAMES.get(wish.kind, ()))
 
 
-def _usual(kind: ReportKind, types: Mapping[str, FieldType]) -> tuple[str, ...]:
-    """What makes the groups, if nothing is said."""
+def _usual(kind: ReportKind, types: Mapping[str, FieldType], roles: Mapping[Role, str]) -> tuple[str, ...]:
+    """What makes the groups, if nothing is said. Who has a case is said by the field of its owner, if there is one."""
     if kind is ReportKind.BREAKDOWN:
-        return ("milestone", *[name for name in USUAL_HOLDERS if name in types][:1])
+        holders = (field_meant(Role.OWNER, types, roles), *USUAL_HOLDERS)
+        return ("milestone", *[name for name in holders if name in types][:1])
     return USUAL_GROUPS.get(kind, ())
 
 

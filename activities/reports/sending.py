@@ -161,7 +161,7 @@ def _recipients(store: Store, declared: ScheduledReport) -> Recipients:
 
 
 def scheduled_report(store: Store, declared: ScheduledReport, due_at: datetime) -> Report:
-    """The report that is sent, as it is for the instant at which it is due.
+    """The report that is sent: its days and its now are of the instant at which it is due, its figures as recorded.
 
     Raises:
         NotFound, Refused: the catalog has changed, and it can not be asked so any more.

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from domain.bounds import visible
 from domain.reports.compliance import Outcome
 from domain.reports.grouping import Period
 from domain.reports.picture import (
+    LONGEST_LABEL,
     MOST_BARS,
     MOST_FACETS,
     TONES,
@@ -60,7 +62,7 @@ def picture_of(report: Report) -> Picture:
         subtitle=_subtitle(report),
         panels=[panel],
         notes=[*notes, *drawing.notes],
-        description=". ".join([report.finding, *said]),
+        description=visible(". ".join([report.finding, *said])),
     )
 
 
@@ -88,7 +90,8 @@ def _bars(report: Report, drawing: _Shares | _Figures) -> tuple[Panel, list[str]
     left = len(report.rows) - len(places)
     notes = [f"The {MOST_BARS} {which} are drawn; {left} more in the table."] if left else []
     rows = [report.rows[place] for place in places]
-    bars = [drawing.bar(row, short_label(" · ".join(map(_text, row[:groups])) or ALL)) for row in rows]
+    labels = _labels([tuple(map(_text, row[:groups])) for row in rows])
+    bars = [drawing.bar(row, label or ALL) for row, label in zip(rows, labels, strict=True)]
     if report.total is not None and len(report.rows) > 1:
         bars.append(drawing.bar(report.total, ALL).model_copy(update={"is_all": True}))
     return Panel(axis=drawing.axis, is_share=drawing.is_share, bars=bars), notes
@@ -98,21 +101,35 @@ def _trend(report: Report, drawing: _Shares | _Figures) -> tuple[Panel, list[str
     """A column for each period, an empty place where nothing lay in it; of each other group a trend of its own."""
     place = next(at for at, column in enumerate(report.columns) if column.name in list(Period) and column.is_group)
     others = [at for at, column in enumerate(report.columns) if column.is_group and at != place]
-    found: dict[str, dict[str, Sequence[Cell]]] = {}
+    found: dict[tuple[str, ...], dict[str, Sequence[Cell]]] = {}
     for row in report.rows:
-        facet = short_label(" · ".join(_text(row[at]) for at in others))
-        found.setdefault(facet, {})[_text(row[place])] = row
+        found.setdefault(tuple(_text(row[at]) for at in others), {})[_text(row[place])] = row
     periods, notes = last_periods(report.periods)
-    facets = list(found.items())
-    places, which = foremost(report, [list(rows.values()) for _, rows in facets], MOST_FACETS)
-    if left := len(facets) - len(places):
+    groups = list(found.items())
+    places, which = foremost(report, [list(rows.values()) for _, rows in groups], MOST_FACETS)
+    if left := len(groups) - len(places):
         notes.append(f"The {MOST_FACETS} {which} groups are drawn; {left} more in the table.")
+    facets = _labels([groups[place][0] for place in places])
     bars = [
         drawing.bar(rows[period], period, facet) if period in rows else Bar(label=period, facet=facet)
-        for facet, rows in (facets[place] for place in places)
+        for facet, rows in zip(facets, (groups[place][1] for place in places), strict=True)
         for period in periods
     ]
     return Panel(axis=drawing.axis, is_share=drawing.is_share, is_trend=True, bars=bars), notes
+
+
+def _labels(groups: Sequence[tuple[str, ...]]) -> list[str]:
+    """What groups are called in a picture: those that would be called alike are numbered."""
+    found: dict[str, None] = {}
+    for group in groups:
+        text, number = " · ".join(group), 1
+        label = short_label(text)
+        while label in found:
+            number += 1
+            more = f" ({number})"
+            label = short_label(text, most=LONGEST_LABEL - len(more)) + more
+        found[label] = None
+    return list(found)
 
 
 def _text(cell: Cell) -> str:
@@ -171,16 +188,15 @@ class _Figures:
         self.axis = heading if kind in {ColumnKind.SHARE, ColumnKind.COUNT} else f"{heading}, {_AXES[kind]}"
         shares = [_number(row[self._place]) for row in report.rows] if self._place is not None else []
         self.is_share = kind is ColumnKind.SHARE and max(shares, default=0) <= 100  # noqa: PLR2004  per cent
-        counts = [at for at, column in enumerate(report.columns) if column.kind is ColumnKind.COUNT]
-        self._count = next((at for at in counts if at != self._place), None)
+        self._counts = _counts(report, self._place)
 
     def bar(self, row: Sequence[Cell], label: str, facet: str = "") -> Bar:
         """The bar of a row."""
         if self._place is None or not isinstance(value := row[self._place], int | float):
             return Bar(label=label, facet=facet)
         length = value / HOUR if self._kind is ColumnKind.SPAN else value
-        count = row[self._count] if self._count is not None and self._kind is not ColumnKind.COUNT else None
-        of = f"of {count:,}" if isinstance(count, int) else ""
+        counts = [row[at] for at in self._counts] if self._kind is not ColumnKind.COUNT else []
+        of = f"of {sum(map(_number, counts)):,.0f}" if any(isinstance(count, int) for count in counts) else ""
         return Bar(
             label=label,
             facet=facet,
@@ -197,6 +213,13 @@ class _Figures:
         yield Part(tone=Tone.PLAIN, name=heading, value=min(length, 100.0))
         if length > 100:  # noqa: PLR2004  per cent
             yield Part(tone=Tone.OVER, name="beyond the cap", value=length - 100)
+
+
+def _counts(report: Report, drawn: int | None) -> list[int]:
+    """The places of the counts that together say of how many a figure is: of overruns those handed over late too."""
+    counts = [at for at, column in enumerate(report.columns) if column.kind is ColumnKind.COUNT and at != drawn]
+    late = Outcome.HANDED_OVER_LATE.key if report.kind is ReportKind.OVERRUN else ""
+    return [at for at in counts if at == counts[0] or report.columns[at].name == late]
 
 
 def _leading(report: Report) -> Column | None:

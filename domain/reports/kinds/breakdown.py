@@ -85,5 +85,5 @@ def _finding(asked: ReportAsked, tallies: Mapping[Group, HoldingTally], everythi
     longest = max(by_holder, key=lambda name: (by_holder[name], name))
     most = share_text(share(by_holder[longest], everything) or 0)
     whole = span(round(everything / 60) * 60)
-    whom = f"nobody ({asked.by[place]} is empty)" if longest == NONE else longest
+    whom = f"nobody ({asked.by[place]} is empty)" if longest == NONE else parts.called((longest,))
     return f"{whole} of open time, the longest with {whom}: {most}"

@@ -51,13 +51,18 @@ def _cells(counts: Counts, shown: list[Outcome]) -> tuple[Cell, ...]:
     return (counts.instances, *(counts.of(one) for one in shown), counts.met_percent)
 
 
+def _undecided(total: Counts) -> list[tuple[Outcome, int]]:
+    """How many there are of each outcome that says neither in time nor too late."""
+    return [(one, many) for one in (Outcome.OPEN, Outcome.REMOVED, *HANDOVERS) if (many := total.of(one))]
+
+
 def _finding(counts: Mapping[Group, Counts], total: Counts) -> str:
     """The share in time, and the group that is worst."""
     if not total.instances:
         return "No target lies in these days"
     judged = total.met + total.missed
     if total.met_percent is None:
-        return f"Nothing is decided yet: {total.open} open, {total.removed} removed"
+        return f"Nothing was met or missed: {', '.join(f'{many:,} {one.value}' for one, many in _undecided(total))}"
     said = f"{share_text(total.met_percent)} in time ({total.met:,} of {judged:,})"
     found = {group: one.met_percent for group, one in counts.items() if one.met_percent is not None}
     if len(found) > 1:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 
 from domain.reports.asking import ReportAsked, days_of, is_period
 from domain.reports.grouping import NONE, Grouping, Period
+from domain.reports.picture import short_label
 from domain.reports.result import Cell, Column, ColumnKind, Report
 from domain.reports.tally import Tally
 
@@ -66,21 +67,26 @@ def in_order(groups: Mapping[Group, int], asked: ReportAsked) -> list[Group]:
 
 
 def every_period(groups: Iterable[Group], asked: ReportAsked) -> tuple[str, ...]:
-    """Every period from the first to the last that a group lies in, the empty ones too."""
+    """Every period of the days that are asked for, up to now, the empty ones too; none if no group lies in any.
+
+    Where the days have no beginning, or no end, it is that of the groups.
+    """
     if asked.period is None:
         return ()
     place = next(place for place, name in enumerate(asked.by) if is_period(name, asked.types))
     found = sorted({group[place] for group in groups} - {NONE})
-    return tuple(_between(asked.period, found[0], found[-1])) if found else ()
-
-
-def _between(period: Period, first: str, last: str) -> Iterator[str]:
-    return period.labels(days_of(first, date.min)[0], days_of(last, date.min)[0])
+    if not found:
+        return ()
+    first, last = (days_of(label, date.min)[0] for label in (found[0], found[-1]))
+    days, today = asked.days, asked.now.astimezone(asked.days.zone).date()
+    begins = first if days.first is None else min(first, days.first)
+    ends = last if days.last is None else max(last, min(days.last, today))
+    return tuple(asked.period.labels(begins, ends))
 
 
 def called(group: Group) -> str:
-    """A group as people call it."""
-    return ", ".join(group)
+    """A group as people call it in a finding: each name on one line, and cut."""
+    return ", ".join(map(short_label, group))
 
 
 def whole(tallies: Mapping[Group, Tally]) -> Tally:

@@ -113,11 +113,18 @@ def overrun_report(asked: ReportAsked, tallies: Mapping[Group, Tally]) -> Report
         if spread is None:
             return "Nothing was missed whose target lies in these days"
         worst = _most(each, lambda one: one.overrun_seconds.median if one.overrun_seconds else None)
-        return f"{plural(total.missed, 'target')} missed, half by more than {_said(spread.median)}" + _named(
-            "worst", worst
-        )
+        return f"{_past_target(total)}, half by more than {_said(spread.median)}" + _named("worst", worst)
 
     return _report(asked, tallies, _Shape("Overruns", columns, cells, finding, OVERRUN_NOTES))
+
+
+def _past_target(total: Figures) -> str:
+    """How many went past their targets: all those of which overruns are."""
+    missed, handed = plural(total.missed, "target") + " missed", total.handed_over_late
+    if not handed:
+        return missed
+    said = f"{handed:,} handed over late"
+    return f"{missed} and {said}" if total.missed else said
 
 
 class _Shape(NamedTuple):

@@ -126,5 +126,5 @@ def _finding(uses: Sequence[PeriodUse], asked: ReportAsked) -> str:
     if not current:
         return "Nothing was used in these days" if not uses else f"{plural(len(uses), 'period')}, all of them over"
     fullest = max(current, key=lambda use: (use.percent or 0, use.overage, use.entitlement))
-    said = f"{fullest.entitlement}: {use_text(fullest, asked)}"
+    said = f"{parts.called((fullest.entitlement,))}: {use_text(fullest, asked)}"
     return said if len(current) == 1 else f"{plural(len(current), 'entitlement')}; fullest is {said}"

@@ -6,15 +6,21 @@ import csv
 import io
 import json
 from datetime import UTC, datetime
+from xml.etree import ElementTree as ET
 
 import pytest
 from rich.console import Console
 
+from activities.pictures.drawing import draw_all
+from activities.pictures.themes import Theme
 from activities.reports.page import page
+from activities.reports.plain import as_text
 from activities.reports.written import as_csv, as_json
 from domain.reports.asking import ReportAsked
 from domain.reports.compliance import Outcome
 from domain.reports.kinds.compliance import compliance_report
+from domain.reports.picture import Bar, Panel, Part, Picture, Tone
+from domain.reports.picturing import picture_of
 from domain.reports.result import Days, Report, ReportKind
 from domain.reports.tally import Tally
 from starters.terminal.reports import report_shown
@@ -106,3 +112,42 @@ def test_what_turns_the_direction_or_drives_a_terminal_is_not_shown() -> None:
     for text in (page([report(ESCAPES, "b")]), shown(ESCAPES, "b")):
         assert "\x1b" not in text
         assert "\x07" not in text
+
+
+def worst(name: str) -> Report:
+    """A report whose finding names that one: it is the worst."""
+    tallies = {(name,): Tally(), ("other",): Tally()}
+    tallies[name,].outcomes[Outcome.VIOLATED] += 1
+    tallies["other",].outcomes[Outcome.MET] += 1
+    asked = ReportAsked(ReportKind.COMPLIANCE, Days(None, None, UTC), NOW, by=("team",))
+    return compliance_report(asked, tallies)
+
+
+SVG = "{http://www.w3.org/2000/svg}"
+UNSEEN = ("\x1b", "\x07", "\x00", "\u202e")
+HARMFUL = (ESCAPES, OVERRIDE, LONG, "a\x00b")
+
+
+@pytest.mark.parametrize("name", HARMFUL, ids=["escapes", "override", "long", "nul"])
+def test_a_finding_names_what_can_be_seen(name: str) -> None:
+    """In the terminal, at the head of the page and at that of a mail: cut, and nothing that acts on any of them."""
+    written = io.StringIO()
+    Console(file=written, width=120, force_terminal=False).print(report_shown(worst(name)))
+    for text in (written.getvalue(), page([worst(name)]), as_text(worst(name))):
+        assert "worst: " in text
+        assert not [letter for letter in UNSEEN if letter in text]
+        assert "x" * 200 not in text
+
+
+def test_a_picture_of_any_names_is_well_formed() -> None:
+    """XML holds no control character, however it is written: neither in what is drawn nor in what is said of it."""
+    pictures = [picture_of(worst(name)) for name in HARMFUL]
+    raw = Bar(label=ESCAPES, parts=[Part(tone=Tone.PLAIN, name="a\x00b", value=1)], figure="1\x1b", of="\ufffe")
+    said = {"title": ESCAPES, "subtitle": "a\x00b", "description": OVERRIDE + ESCAPES}
+    pictures.append(Picture(**said, panels=[Panel(heading="\x07", axis="\x0c", bars=[raw])], notes=["\x01"]))  # type: ignore[arg-type]
+    for picture, [svg] in zip(pictures, draw_all(pictures, [("svg", Theme.LIGHT)]), strict=True):
+        root = ET.fromstring(svg)  # noqa: S314  our own
+        for text in (root.attrib["aria-label"], root.findtext(f"{SVG}title"), root.findtext(f"{SVG}desc")):
+            assert text
+            assert text.isprintable()
+        assert picture.panels[0].bars[0].figure[0] in "01", "it is drawn"

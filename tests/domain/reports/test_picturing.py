@@ -232,3 +232,22 @@ def test_spans_are_drawn_in_hours_and_read_as_spans() -> None:
         ("", "", []),
     ]
     assert panel.axis == "Median, open hours"
+
+
+def test_groups_that_are_called_alike_are_told_apart() -> None:
+    """Names that begin alike for sixty letters, or that come to one text together, have a trend each."""
+    long = ("x" * 59 + " north", "x" * 59 + " south")
+    rows: list[tuple[Cell, ...]] = [(name, MONTHS[0], 3, 0, at, 0) for at, name in enumerate(long)]
+    [panel] = picture_of(compliance(rows, "account", "month", periods=tuple(MONTHS[:1]))).panels
+    assert [bar.figure for bar in panel.bars] == ["100%", "75%"]
+    labels = [bar.facet for bar in panel.bars]
+    assert labels[1].endswith("… (2)")
+    assert len(set(labels)) == 2
+    assert max(map(len, labels)) <= 60
+
+    pairs = (("a · b", "c"), ("a", "b · c"))
+    rows = [(*pair, MONTHS[0], 3, 0, at, 0) for at, pair in enumerate(pairs)]
+    [panel] = picture_of(compliance(rows, "account", "team", "month", periods=tuple(MONTHS[:1]))).panels
+    assert [(bar.facet, bar.figure) for bar in panel.bars] == [("a · b · c", "100%"), ("a · b · c (2)", "75%")]
+    [panel] = picture_of(compliance([(*pair, 3, 0, 1, 0) for pair in pairs], "account", "team")).panels
+    assert [bar.label for bar in panel.bars] == ["a · b · c", "a · b · c (2)", "all"]

@@ -199,6 +199,18 @@ def test_time_is_divided_among_those_who_held_it(store: Store) -> None:
     assert done == 50.0
 
 
+def test_who_holds_a_case_is_its_owner_if_nobody_says_otherwise(store: Store) -> None:
+    """By the field that the organisation reads owners from; a field that is called `owner` comes before it."""
+    fields = {"queue": "string", "handler": "string"}
+    roles: dict[str, Any] = {"organisation": {"name": "Desk", "roles": {"owner": "handler"}}}
+    store.catalog.apply(Catalog.model_validate({**CATALOG, **roles, "fields": fields}), by="test")
+    assert report(store, ReportKind.BREAKDOWN).by == ("milestone", "handler")
+    store.catalog.apply(
+        Catalog.model_validate({**CATALOG, **roles, "fields": {**fields, "owner": "string"}}), by="test"
+    )
+    assert report(store, ReportKind.BREAKDOWN).by == ("milestone", "owner")
+
+
 class RecordedAmongOthers(Recorded):
     """As several cases at once are recorded."""
 
