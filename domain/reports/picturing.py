@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from domain.bounds import visible
 from domain.reports.compliance import Outcome
@@ -11,6 +11,7 @@ from domain.reports.picture import (
     LONGEST_LABEL,
     MOST_BARS,
     MOST_FACETS,
+    MOST_PERIODS,
     TONES,
     Bar,
     Panel,
@@ -104,7 +105,7 @@ def _trend(report: Report, drawing: _Shares | _Figures) -> tuple[Panel, list[str
     found: dict[tuple[str, ...], dict[str, Sequence[Cell]]] = {}
     for row in report.rows:
         found.setdefault(tuple(_text(row[at]) for at in others), {})[_text(row[place])] = row
-    periods, notes = last_periods(report.periods)
+    periods, notes = last_periods(_with_room(report.periods, {_text(row[place]) for row in report.rows}))
     groups = list(found.items())
     places, which = foremost(report, [list(rows.values()) for _, rows in groups], MOST_FACETS)
     if left := len(groups) - len(places):
@@ -116,6 +117,14 @@ def _trend(report: Report, drawing: _Shares | _Figures) -> tuple[Panel, list[str
         for period in periods
     ]
     return Panel(axis=drawing.axis, is_share=drawing.is_share, is_trend=True, bars=bars), notes
+
+
+def _with_room(periods: Sequence[str], filled: Collection[str]) -> Sequence[str]:
+    """Periods, the empty ones at the beginning and the end among them only if there is room for all."""
+    if len(periods) <= MOST_PERIODS:
+        return periods
+    places = [place for place, period in enumerate(periods) if period in filled]
+    return periods[places[0] : places[-1] + 1] if places else periods
 
 
 def _labels(groups: Sequence[tuple[str, ...]]) -> list[str]:

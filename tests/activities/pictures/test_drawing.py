@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
 
 from activities.pictures import drawing
-from activities.pictures.drawing import NoPicture, draw
+from activities.pictures.drawing import NoPicture, draw, draw_all
 from activities.pictures.themes import LOOKS, Theme
+from domain.reports.asking import ReportAsked
+from domain.reports.compliance import Outcome
+from domain.reports.kinds.compliance import compliance_report
 from domain.reports.picture import Bar, Panel, Part, Picture, Tone
+from domain.reports.picturing import picture_of
+from domain.reports.result import Days, ReportKind
+from domain.reports.tally import Tally
 
 SVG = "{http://www.w3.org/2000/svg}"
 EVIL = '</text><script>alert("&")</script>'
@@ -115,6 +125,74 @@ def test_a_png_is_one(drawn: dict[tuple[str, Theme], bytes], theme: Theme) -> No
     width = int.from_bytes(png[16:20], "big")
     root = ET.fromstring(drawn["svg", theme])  # noqa: S314  our own
     assert width == pytest.approx(2 * float(root.attrib["width"]), abs=2)
+
+
+def compliance(by: tuple[str, ...], counts: Mapping[tuple[str, ...], dict[Outcome, int]]) -> Picture:
+    """The picture of compliance in the first quarter."""
+    tallies = {group: Tally() for group in counts}
+    for group, outcomes in counts.items():
+        tallies[group].outcomes = Counter(outcomes)
+    days = Days(date(2026, 1, 1), date(2026, 3, 31), UTC)
+    now = datetime(2026, 4, 1, tzinfo=UTC)
+    return picture_of(compliance_report(ReportAsked(ReportKind.COMPLIANCE, days, now, by=by), tallies))
+
+
+VIOLATED = {(name, month): {Outcome.VIOLATED: 3} for name in ("Acme", "Globex") for month in ("2026-01", "2026-03")}
+SETS = {
+    "one group": compliance(("milestone",), {("First response",): {Outcome.MET: 9, Outcome.MET_LATE: 1}}),
+    "forty groups": compliance(
+        ("account",),
+        {
+            (f"Account {number:02} of a customer with a long name",): {
+                Outcome.MET: number,
+                Outcome.MET_LATE: number % 3,
+                Outcome.VIOLATED: 40 - number,
+                Outcome.OPEN: number % 2,
+            }
+            for number in range(1, 41)
+        },
+    ),
+    "no data": compliance(("account",), {}),
+    "all violated": compliance(("account",), {(name,): {Outcome.VIOLATED: 14} for name in ("Acme", "Globex")}),
+    "all violated by month": compliance(("account", "month"), VIOLATED),
+}
+"""Reports as there may be, and one of each that there is least or most to draw of."""
+
+
+@pytest.fixture(scope="module")
+def drawn_sets() -> dict[tuple[str, str, Theme], bytes]:
+    """All of them in every form, from one process."""
+    wanted: list[Any] = [(form, theme) for form in ("svg", "png") for theme in Theme]
+    drawn = draw_all(list(SETS.values()), wanted)
+    return {
+        (name, *which): one
+        for name, each in zip(SETS, drawn, strict=True)
+        for which, one in zip(wanted, each, strict=True)
+    }
+
+
+@pytest.mark.parametrize("theme", Theme)
+@pytest.mark.parametrize("name", SETS)
+def test_every_set_of_data_is_drawn_as_svg(
+    drawn_sets: dict[tuple[str, str, Theme], bytes], name: str, theme: Theme
+) -> None:
+    """Well formed, on the ground of its theme, with each name and each figure as text; and in PNG twice as large."""
+    picture, svg, png = SETS[name], drawn_sets[name, "svg", theme], drawn_sets[name, "png", theme]
+    root = ET.fromstring(svg)  # noqa: S314  our own
+    said = texts(svg)
+    assert LOOKS[theme].ground.encode() in svg
+    bars = [bar for panel in picture.panels for bar in panel.bars]
+    assert " ".join(picture.title.split()) in " ".join(" ".join(said).split())
+    for bar in bars if not picture.is_empty else []:
+        assert not bar.figure or any(line.startswith(bar.figure) for line in said)
+        assert any((line.endswith("…") and bar.label.startswith(line[:-1])) or line == bar.label for line in said), (
+            bar.label
+        )
+        assert not bar.facet or bar.facet in said
+    assert ("There is nothing to draw: no figure lies in these days." in said) == picture.is_empty
+    assert png.startswith(b"\x89PNG\r\n")
+    size = [int.from_bytes(png[begin : begin + 4], "big") for begin in (16, 20)]
+    assert size == [pytest.approx(2 * float(root.attrib[of]), abs=2) for of in ("width", "height")]
 
 
 def test_a_narrow_picture_has_its_whole_title() -> None:

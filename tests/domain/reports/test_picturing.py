@@ -100,6 +100,15 @@ def test_what_is_left_out_is_said() -> None:
     assert f"The {MOST_FACETS} worst groups are drawn; 2 more in the table." in found.notes
 
 
+def test_empty_periods_take_no_room_from_others() -> None:
+    """Of very many periods those are drawn between the first and the last in which anything lay."""
+    periods = tuple(f"p{number:03}" for number in range(300))
+    rows: list[tuple[Cell, ...]] = [(periods[at], 1, 0, 0, 0) for at in (20, 22)]
+    found = picture_of(compliance(rows, "week", periods=periods))
+    assert [bar.label for bar in found.panels[0].bars] == ["p020", "p021", "p022"]
+    assert found.notes == []
+
+
 def test_where_there_is_no_room_for_all_the_worst_are_drawn() -> None:
     """As the finding names them, the worst first; groups of which nothing is decided come last."""
     shares = {f"a{number:02}": number for number in range(40)}  # the last ones in the table are the best
