@@ -32,6 +32,7 @@ from tests.support import unique
 
 MANY = int(os.environ.get("MILEPOST_RANDOM_CASES", "20"))
 
+PERSONS = ("ann", "bo", None, "cy")
 HOLDERS = ("group", "p")
 """Fields among whose values the time of a case is divided."""
 
@@ -84,9 +85,12 @@ class Lived:
         yield now + ((due - now) / 2 if due is not None else timedelta(hours=5))
 
     def _event_of(self, step: Step, number: int, now: datetime) -> Event | None:
+        """What happens, by one of three persons or by nobody."""
         if self.migrated is None:
-            return event_of(step, number, now)
-        return migrations.event_of(self.migrated, step, number, now)
+            event = event_of(step, number, now)
+        else:
+            event = migrations.event_of(self.migrated, step, number, now)
+        return None if event is None else event.model_copy(update={"by": PERSONS[number % len(PERSONS)]})
 
     def advance(self, now: datetime) -> None:
         self.real.advance(now)
@@ -115,7 +119,7 @@ class Lived:
 )
 @given(story=STORIES)
 def test_reports_say_what_the_slow_model_and_the_feed_say(recorded_in: Store, story: Story) -> None:
-    """At any instant: outcomes, response times, overruns, pauses, and who held it for how long; migrated or not."""
+    """At any instant: outcomes, times, pauses with cause and person, and who held it for how long; migrated or not."""
     lived = Lived(recorded_in, story)
     for now in lived.walk():
         said = reported(recorded_in, lived.account, now, HOLDERS)
