@@ -137,7 +137,9 @@ def compliance(by: tuple[str, ...], counts: Mapping[tuple[str, ...], dict[Outcom
     return picture_of(compliance_report(ReportAsked(ReportKind.COMPLIANCE, days, now, by=by), tallies))
 
 
-VIOLATED = {(name, month): {Outcome.VIOLATED: 3} for name in ("Acme", "Globex") for month in ("2026-01", "2026-03")}
+VIOLATED: dict[tuple[str, ...], dict[Outcome, int]] = {
+    (name, month): {Outcome.VIOLATED: 3} for name in ("Acme", "Globex") for month in ("2026-01", "2026-03")
+}
 SETS = {
     "one group": compliance(("milestone",), {("First response",): {Outcome.MET: 9, Outcome.MET_LATE: 1}}),
     "forty groups": compliance(

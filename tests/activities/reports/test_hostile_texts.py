@@ -116,7 +116,7 @@ def test_what_turns_the_direction_or_drives_a_terminal_is_not_shown() -> None:
 
 def worst(name: str) -> Report:
     """A report whose finding names that one: it is the worst."""
-    tallies = {(name,): Tally(), ("other",): Tally()}
+    tallies: dict[tuple[str, ...], Tally] = {(name,): Tally(), ("other",): Tally()}
     tallies[name,].outcomes[Outcome.VIOLATED] += 1
     tallies["other",].outcomes[Outcome.MET] += 1
     asked = ReportAsked(ReportKind.COMPLIANCE, Days(None, None, UTC), NOW, by=("team",))
@@ -144,7 +144,7 @@ def test_a_picture_of_any_names_is_well_formed() -> None:
     pictures = [picture_of(worst(name)) for name in HARMFUL]
     raw = Bar(label=ESCAPES, parts=[Part(tone=Tone.PLAIN, name="a\x00b", value=1)], figure="1\x1b", of="\ufffe")
     said = {"title": ESCAPES, "subtitle": "a\x00b", "description": OVERRIDE + ESCAPES}
-    pictures.append(Picture(**said, panels=[Panel(heading="\x07", axis="\x0c", bars=[raw])], notes=["\x01"]))  # type: ignore[arg-type]
+    pictures.append(Picture(**said, panels=[Panel(heading="\x07", axis="\x0c", bars=[raw])], notes=["\x01"]))
     for picture, [svg] in zip(pictures, draw_all(pictures, [("svg", Theme.LIGHT)]), strict=True):
         root = ET.fromstring(svg)  # noqa: S314  our own
         for text in (root.attrib["aria-label"], root.findtext(f"{SVG}title"), root.findtext(f"{SVG}desc")):

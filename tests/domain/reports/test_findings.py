@@ -19,6 +19,7 @@ from domain.reports.result import Days, Report, ReportKind
 from domain.reports.tally import Tally
 
 NOW = datetime(2026, 2, 16, 12, tzinfo=UTC)
+Tallies = dict[tuple[str, ...], Tally]
 
 
 def tally(outcomes: Mapping[Outcome, int], *overruns: int) -> Tally:
@@ -80,7 +81,7 @@ def test_a_trend_is_of_all_weeks_that_are_asked_for(
     first: date | None, last: date | None, begins: str, ends: str, many: int
 ) -> None:
     """Those before the first target and behind the last too, but none that has not begun; the table has no rows."""
-    tallies = {(week,): tally({Outcome.MET: 1}) for week in ("2026-W03", "2026-W06")}
+    tallies: Tallies = {(week,): tally({Outcome.MET: 1}) for week in ("2026-W03", "2026-W06")}
     made = compliance_report(asked(ReportKind.COMPLIANCE, "week", first=first, last=last), tallies)
     assert (made.periods[0], made.periods[-1], len(made.periods)) == (begins, ends, many)
     assert len(made.rows) == 2
@@ -89,25 +90,28 @@ def test_a_trend_is_of_all_weeks_that_are_asked_for(
 
 
 def test_a_target_ahead_has_its_week() -> None:
-    tallies = {("2026-W10",): tally({Outcome.OPEN: 1})}
+    tallies: Tallies = {("2026-W10",): tally({Outcome.OPEN: 1})}
     days = {"first": date(2026, 2, 1), "last": date(2026, 3, 31)}
     made = compliance_report(asked(ReportKind.COMPLIANCE, "week", **days), tallies)
     assert (made.periods[0], made.periods[-1]) == ("2026-W05", "2026-W10")
 
 
 def held_by(name: str) -> Report:
-    tallies = {(name,): HoldingTally(1, 1, 3600), ("other",): HoldingTally(1, 1, 60)}
+    tallies: dict[tuple[str, ...], HoldingTally] = {
+        (name,): HoldingTally(1, 1, 3600),
+        ("other",): HoldingTally(1, 1, 60),
+    }
     with_field = ReportAsked(ReportKind.BREAKDOWN, Days(None, None, UTC), NOW, by=("team",), types={"team": "string"})  # type: ignore[dict-item]
     return breakdown_report(with_field, tallies)
 
 
 def worst_of(name: str) -> Report:
-    tallies = {(name,): tally({Outcome.VIOLATED: 1}), ("other",): tally({Outcome.MET: 1})}
+    tallies: Tallies = {(name,): tally({Outcome.VIOLATED: 1}), ("other",): tally({Outcome.MET: 1})}
     return compliance_report(asked(ReportKind.COMPLIANCE, "team"), tallies)
 
 
 def longest_of(name: str) -> Report:
-    tallies = {
+    tallies: Tallies = {
         (name,): tally({Outcome.VIOLATED: 1}, 7200),
         ("other",): tally({Outcome.VIOLATED: 1}, 60),
     }
