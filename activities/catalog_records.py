@@ -28,6 +28,7 @@ from domain.usage.effects import (
     RenewalOrder,
     UsageRecords,
 )
+from domain.usage.keeping import KeptReferences, RecallRequest
 from domain.usage.renewals import renewal_id
 from domain.usage.requests import (
     CARRY_BACK,
@@ -47,6 +48,16 @@ class UsageLedgers(Protocol):
 
     def record(self, news: UsageRecords) -> int:
         """Keep rows of a ledger, and periods that have ended."""
+
+
+class UsageReferences(Protocol):
+    """Where counts put away what they remember of references. It takes the same thing twice without harm."""
+
+    def keep(self, kept: KeptReferences) -> None:
+        """Keep some, in place of what was kept of them before."""
+
+    def recall(self, asked: RecallRequest) -> KeptReferences:
+        """What is kept of some."""
 
 
 class UsageCatalog(Protocol):
@@ -74,6 +85,10 @@ class UsageStore(Protocol):
     @property
     def ledgers(self) -> UsageLedgers:
         """What was used."""
+
+    @property
+    def references(self) -> UsageReferences:
+        """What counts have put away."""
 
     @property
     def catalog(self) -> UsageCatalog:

@@ -30,6 +30,7 @@ from domain.usage.effects import (
     UsageRecords,
 )
 from domain.usage.freezing import freeze, horizon
+from domain.usage.keeping import KEEP_REFERENCES, RECALL_REFERENCES, KeptReferences, RecallRequest
 from domain.usage.periods import FrozenPeriods
 from domain.usage.requests import ENTITLEMENT_OVERFLOWED, EntitlementOverflowed, EntitlementTerms
 
@@ -51,6 +52,8 @@ class UsageActivities:
             self.tell_cases,
             self.perform_usage_action,
             self.freeze_periods,
+            self.keep_references,
+            self.recall_references,
             *self._changes.all,
         ]
 
@@ -93,6 +96,18 @@ class UsageActivities:
             if order.retried_at is not None:
                 await self._dispatcher.retried(effect, order.retried_by, order.retried_at)
             await self._dispatcher.perform(effect)
+
+    @activity.defn(name=KEEP_REFERENCES)
+    async def keep_references(self, kept: KeptReferences) -> None:
+        """Keep what a count puts away of what it remembers."""
+        async with heartbeating():
+            await asyncio.to_thread(self._store.references.keep, kept)
+
+    @activity.defn(name=RECALL_REFERENCES)
+    async def recall_references(self, asked: RecallRequest) -> KeptReferences:
+        """Tell what a count has put away of some references."""
+        async with heartbeating():
+            return await asyncio.to_thread(self._store.references.recall, asked)
 
     @activity.defn(name=FREEZE_PERIODS)
     async def freeze_periods(self, request: PeriodsRequest) -> FrozenPeriods:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, assert_never
@@ -73,7 +73,23 @@ class UsageGate:
     loop. Calling again with the same request changes nothing, and answers the same (`already` instead of `granted`).
     """
 
-    def __init__(self, client: Client, task_queue: str, *, patience: float = PATIENCE) -> None:
+    def __init__(
+        self,
+        client: Client,
+        task_queue: str,
+        *,
+        patience: float = PATIENCE,
+        kept: Callable[[str, str], bool] | None = None,
+    ) -> None:
+        """Make a gate.
+
+        Args:
+            client: of Temporal.
+            task_queue: of the workers of entitlements.
+            patience: seconds for which a request is sent again.
+            kept: whether an entitlement has put away into the store that a reference took its part; None: nobody knows.
+        """
+        self._kept = kept
         self._entitlements = Entitlements(client, task_queue, patience=patience)
         self._lanes: dict[str, _Lane] = {}
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -154,7 +170,9 @@ class UsageGate:
         Raises:
             NobodyCounts: it does not answer.
         """
-        return bool(await self._entitlements.query(entitlement_id, HAS_TAKEN, reference, answer=bool))
+        if await self._entitlements.query(entitlement_id, HAS_TAKEN, reference, answer=bool):
+            return True
+        return self._kept is not None and await asyncio.to_thread(self._kept, entitlement_id, reference)
 
     async def _ask(self, terms: EntitlementTerms, update: str, argument: Any, answer: type[Any]) -> Any:
         turn = self._turns.setdefault(terms.entitlement_id, asyncio.Lock())

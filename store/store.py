@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from store.reports.queries import Reporting
     from store.subscriptions.dead_letters import DeadLetters
     from store.subscriptions.standing import Subscriptions
+    from store.usage.keeping import References
     from store.usage.ledgers import Ledgers
     from store.usage.unsynchronised import UnsynchronisedEntitlements
     from store.zones import TimeZones
@@ -64,6 +65,7 @@ _PARTS = {
     "endpoints": "store.endpoints:Endpoints",
     "quiet": "store.quiet:Quiet",
     "ledgers": "store.usage.ledgers:Ledgers",
+    "references": "store.usage.keeping:References",
     "entitlements": "store.catalog.listing:EntitlementListing",
     "feed": "store.feed:Feed",
     "subscriptions": "store.subscriptions.standing:Subscriptions",
@@ -110,6 +112,7 @@ class Store:
         endpoints: whom outbound messages go to, and how they do.
         quiet: limits of mails, and digests.
         ledgers: what was used of entitlements.
+        references: what their counts have put away of what they remember.
         entitlements: which there are, the soonest to end first.
         feed: what happened, event by event.
         subscriptions: how those to the feed stand.
@@ -145,6 +148,7 @@ class Store:
     endpoints: Endpoints
     quiet: Quiet
     ledgers: Ledgers
+    references: References
     entitlements: EntitlementListing
     feed: Feed
     subscriptions: Subscriptions

@@ -17,6 +17,7 @@ from domain.orders.placing import MOST_LINES
 from domain.usage.grants import MOST_GRANTS
 from domain.usage.overage import MOST_COVERS
 from domain.usage.planned import MOST_PLANNED
+from domain.usage.takings import Ledger, ShortLedger
 from starters.http.routing import MOST_CATALOG_BYTES
 
 REFERENCE = Path(__file__).parent.parent / "docs" / "reference"
@@ -77,6 +78,12 @@ def test_bounds_that_are_kept_elsewhere_are_on_the_page(line: str, value: str) -
     """Of spans, ids, criteria, orders and entitlements."""
     [said] = [one for one in LINES if one.startswith(f"| {line}")]
     assert value in said
+
+
+def test_the_bytes_of_what_an_entitlement_remembers_are_on_the_page() -> None:
+    """Of what was taken, and of all that happens less often."""
+    assert f"What was taken by them has {Ledger.most_bytes // 1024} KB in the count itself" in PAGE
+    assert f"{ShortLedger.most_bytes // 1024} KB each" in PAGE
 
 
 def test_the_catalog_reference_says_so_too() -> None:

@@ -20,10 +20,12 @@ from domain.feed.usage import UsageOutcome
 from domain.usage.allowance import Allowance
 from domain.usage.effects import READ_ENTITLEMENT_TERMS, TermsRequest, UsageRecords
 from domain.usage.freezing import freeze
+from domain.usage.keeping import KeptReferences, RecallRequest
 from domain.usage.periods import Term
 from domain.usage.requests import Consumption, EntitlementTerms
 from domain.usage.rows import LedgerRow
 from domain.usage.state import PeriodRecord
+from domain.usage.takings import each_of
 from tests.support import unique
 from tests.workflows.stand_in_case import StandInCase
 from worker.plugin import RUNNER
@@ -47,6 +49,8 @@ class RememberingStore:
         self.done: set[str] = set()
         self.failed: dict[str, str] = {}
         self.refused = 0
+        self.kept: dict[tuple[str, str, str], str] = {}
+        self.recalls = 0
 
     def _check(self) -> None:
         if self.down:
@@ -56,6 +60,25 @@ class RememberingStore:
     @property
     def ledgers(self) -> Self:
         return self
+
+    @property
+    def references(self) -> Self:
+        return self
+
+    def keep(self, kept: KeptReferences) -> None:
+        self._check()
+        for name, groups in kept.ledgers.items():
+            self.kept |= {(kept.entitlement_id, name, digest): took for digest, took in each_of(groups)}
+
+    def recall(self, asked: RecallRequest) -> KeptReferences:
+        self._check()
+        self.recalls += 1
+        ledgers: dict[str, dict[str, str]] = {}
+        for (entitlement, name, digest), took in self.kept.items():
+            if entitlement == asked.entitlement_id and digest in asked.digests:
+                groups = ledgers.setdefault(name, {})
+                groups[took] = groups.get(took, "") + digest
+        return KeptReferences(entitlement_id=asked.entitlement_id, count=asked.count, ledgers=ledgers)
 
     @property
     def catalog(self) -> Self:

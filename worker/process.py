@@ -135,7 +135,8 @@ def _activities(
 ) -> list[Callable[..., Any]]:
     """What a worker does for workflows, put together in this one place."""
     planner, together = Planner(store), Recording(store)
-    opening = Opening(store, planner, Covering(store, UsageGate(client, task_queue)), together)
+    gate = UsageGate(client, task_queue, kept=store.references.has_taken)
+    opening = Opening(store, planner, Covering(store, gate), together)
     planning = Planning(planner)
     return [
         opening.open_case,

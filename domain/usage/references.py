@@ -6,10 +6,12 @@ same whether there are a thousand references or a hundred thousand.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from sys import intern
 from typing import NamedTuple
+from zlib import crc32
 
 Rank = Callable[[str], int]
 """Of a key: what has a lower rank is dropped first."""
@@ -25,6 +27,13 @@ class _Entry(NamedTuple):
 _Leaf = dict[str, _Entry]
 _Root = dict[str, dict[str, _Leaf]]
 """By the first letter of a reference, then by its second. Digests spread over all of them."""
+
+_Keys = dict[int, dict[str, int]]
+"""How many references are under each key, by a checksum of the key: a change copies a few hundred of them at most."""
+
+_MOST_CHECKSUMS = 256
+_KEY_BYTES = len('"":"",')
+"""What a key takes as JSON, beside itself."""
 
 
 class _Queue(NamedTuple):
@@ -50,12 +59,16 @@ class References:
         root: the entries.
         last: the highest number that was given to one.
         queue: in what order they are dropped, once that was asked.
+        keys: how many are under each key.
+        weight: how many bytes they take as JSON: each key once, and each reference. It is counted as they come and go.
     """
 
     size: int = 0
     root: _Root = field(default_factory=dict)
     last: int = 0
     queue: _Queue | None = None
+    keys: _Keys = field(default_factory=dict)
+    weight: int = 0
 
     @classmethod
     def of(cls, groups: Mapping[str, Iterable[str]]) -> References:
@@ -66,7 +79,13 @@ class References:
             shared = intern(key)
             for number, reference in enumerate(references, number + 1):  # noqa: B020 - it counts on from key to key
                 root.setdefault(reference[:1], {}).setdefault(reference[1:2], {})[reference] = _Entry(shared, number)
-        return cls(sum(len(leaf) for leaves in root.values() for leaf in leaves.values()), root, number)
+        under = Counter(entry.key for leaves in root.values() for leaf in leaves.values() for entry in leaf.values())
+        keys: _Keys = {}
+        for key, many in under.items():
+            keys.setdefault(_checksum(key), {})[key] = many
+        found = (len(reference) for leaves in root.values() for leaf in leaves.values() for reference in leaf)
+        weight = sum(found) + sum(_weight_of(key) for key in under)
+        return cls(under.total(), root, number, keys=keys, weight=weight)
 
     # --- one reference ---
 
@@ -82,15 +101,30 @@ class References:
 
     def with_one(self, reference: str, key: str) -> References:
         """With one reference more, or with one under another key: the last that came."""
-        number, is_new = self.last + 1, self._entry(reference) is None
-        root = self._with_leaf(reference, {reference: _Entry(intern(key), number)})
-        return replace(self, size=self.size + is_new, root=root, last=number)
+        number = self.last + 1
+        made = self.without(reference)
+        return replace(
+            made,
+            size=made.size + 1,
+            root=made._with_leaf(reference, {reference: _Entry(intern(key), number)}),  # noqa: SLF001 - the same class
+            last=number,
+            keys=_recounted(made.keys, key, 1),
+            weight=made.weight + len(reference) + (0 if made.has_key(key) else _weight_of(key)),
+        )
 
     def without(self, reference: str) -> References:
         """Without a reference, if it is there."""
-        if self._entry(reference) is None:
+        entry = self._entry(reference)
+        if entry is None:
             return self
-        return replace(self, size=self.size - 1, root=self._with_leaf(reference, {}, without=reference))
+        keys = _recounted(self.keys, entry.key, -1)
+        freed = len(reference) + (0 if entry.key in keys[_checksum(entry.key)] else _weight_of(entry.key))
+        root = self._with_leaf(reference, {}, without=reference)
+        return replace(self, size=self.size - 1, root=root, keys=keys, weight=self.weight - freed)
+
+    def has_key(self, key: str) -> bool:
+        """Whether any reference is under a key."""
+        return key in self.keys.get(_checksum(key), {})
 
     def _with_leaf(self, reference: str, added: _Leaf, *, without: str | None = None) -> _Root:
         """The entries with the leaf of a reference changed; all else is shared."""
@@ -133,6 +167,20 @@ class References:
         lowest = min(ranks.values())
         return _Queue(lowest, sorted((e.number, reference) for reference, e in entries if ranks[e.key] == lowest))
 
+    def first(self, many: int, rank_of: Rank, *, spare: int = 0) -> list[tuple[str, str]]:
+        """So many references of the lowest rank that came first, each with its key; none of the newest is among them.
+
+        Args:
+            many: at most.
+            rank_of: of a key.
+            spare: how many of the newest stay out of it.
+        """
+        before = self.last - spare
+        old = [(entry.number, reference, entry.key) for reference, entry in self._entries() if entry.number <= before]
+        ranks = {key: rank_of(key) for key in {key for _, _, key in old}}
+        old.sort(key=lambda one: (ranks[one[2]], one[0]))
+        return [(reference, key) for _, reference, key in old[:many]]
+
     # --- all of them ---
 
     def _entries(self) -> Iterator[tuple[str, _Entry]]:
@@ -162,3 +210,21 @@ class References:
 
 def _number(entry: tuple[str, _Entry]) -> int:
     return entry[1].number
+
+
+def _checksum(key: str) -> int:
+    return crc32(key.encode()) % _MOST_CHECKSUMS
+
+
+def _weight_of(key: str) -> int:
+    return len(key) + _KEY_BYTES
+
+
+def _recounted(keys: _Keys, key: str, change: int) -> _Keys:
+    """How many references are under each key, with one more or less under one."""
+    place = _checksum(key)
+    counted = dict(keys.get(place, {}))
+    counted[key] = counted.get(key, 0) + change
+    if not counted[key]:
+        del counted[key]
+    return {**keys, place: counted}

@@ -180,6 +180,9 @@ class EntitlementTerms(Value):
 FORMAT = 2
 """Of `EntitlementStart`: a run that is handed a higher one waits for a newer build. Before, terms were the argument."""
 
+PUTS_AWAY = 3
+"""The format of what is carried by a run that has put references away into the store (`domain.usage.keeping`)."""
+
 
 class EntitlementStart(Value):
     """The one argument with which the workflow of an entitlement is started: its id, which the workflow's id repeats.

@@ -72,7 +72,7 @@ class UsageDesk:
 
     def __init__(self, client: Client, store: Store, task_queue: str, *, patience: float = PATIENCE) -> None:
         self._store = store
-        gate = UsageGate(client, task_queue, patience=patience)
+        gate = UsageGate(client, task_queue, patience=patience, kept=store.references.has_taken)
         self._counts = Counts(store, gate)
         self._splits = SplitEntries(store, gate)
         self._uncounted = UncountedEntitlements(store)

@@ -60,7 +60,7 @@ from store.tables.quiet import digests, held_mails, sent_mails
 from store.tables.reports import RUNNING_MEASURES, exported_overrides, field_changes, holdings, measures, pauses
 from store.tables.schedules import report_schedules
 from store.tables.subscribers import dead_letters, subscription_states
-from store.tables.usage import ledger, untold_entitlements, usage_periods
+from store.tables.usage import kept_references, ledger, untold_entitlements, usage_periods
 from store.tables.workers import endpoint_states, leases
 
 __all__ = [
@@ -107,6 +107,7 @@ __all__ = [
     "intake_deliveries",
     "intake_sources",
     "kept_answers",
+    "kept_references",
     "leases",
     "ledger",
     "mail_recipients",

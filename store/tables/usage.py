@@ -52,6 +52,17 @@ ledger = Table(
 )
 """The rows of the entitlements' ledgers, by the count that wrote them. None is ever changed."""
 
+kept_references = Table(
+    "kept_references",
+    metadata,
+    Column("entitlement", Line, primary_key=True),
+    Column("count", Line, primary_key=True),
+    Column("digest", Line, primary_key=True),
+    Column("ledger", Line, primary_key=True),
+    Column("took", Line, nullable=False),
+)
+"""What counts remember of references that they have put away, each by its digest: see `domain.usage.keeping`."""
+
 usage_periods = Table(
     "usage_periods",
     metadata,

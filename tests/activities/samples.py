@@ -39,10 +39,12 @@ from domain.usage.effects import (
     UsageActionOrder,
     UsageRecords,
 )
+from domain.usage.keeping import KeptReferences, RecallRequest
 from domain.usage.periods import Term
 from domain.usage.requests import EntitlementOverflowed, EntitlementRenewed
 from domain.usage.rows import LedgerRow, RowKind
 from domain.usage.state import Renewal
+from domain.usage.takings import digest_of
 from tests.activities.actions.sending import CONTEXT
 from tests.activities.small_world import NOON, SmallWorld
 
@@ -230,6 +232,16 @@ async def of_rows(_: SmallWorld) -> Any:
     return UsageRecords(entitlement_id="cases", count="count", account="acme", unit="cases", rows=[TAKEN], periods=[])
 
 
+async def of_references(_: SmallWorld) -> Any:
+    taken = {"0:1:0:0": digest_of("c-1") + digest_of("c-2")}
+    return KeptReferences(entitlement_id="cases", count="count", ledgers={"taken": taken})
+
+
+async def of_references_put_away(world: SmallWorld) -> Any:
+    await world.run("keep_references", await of_references(world))
+    return RecallRequest(entitlement_id="cases", count="count", digests=[digest_of("c-2"), digest_of("c-3")])
+
+
 async def of_overflows(_: SmallWorld) -> Any:
     told = {"entitlement_id": "cases", "occurred_at": NOON, "unit": "cases", "amount": 1, "used": 1, "cap": 1}
     return [
@@ -390,6 +402,8 @@ SAMPLES: dict[str, list[Sample]] = {
     "signal": [of_an_action(SIGNAL)],
     "read_entitlement_terms": [of_terms],
     "record_usage": [of_rows],
+    "keep_references": [of_references],
+    "recall_references": [of_references_put_away],
     "tell_cases": [of_overflows],
     "perform_usage_action": [of_a_threshold],
     "freeze_periods": [of_periods],

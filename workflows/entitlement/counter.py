@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
+from domain.usage.effects import CarryBackOrder, CatalogChange, RenewalOrder
 from domain.usage.machine import Taken, Usage, UsageEffect
 from domain.usage.requests import Consumed
 from workflows.barrier import UNEXPECTED, barrier
@@ -174,6 +175,29 @@ class Counter:
                 unit = self.usage.terms.allowance.unit
                 answers.append(Consumed(reference=reference, outcome="refused", reason=error.message, unit=unit))
         return answers
+
+    def count_outcome(self, change: CatalogChange, came_to: Any, now: datetime) -> None:
+        """Count what a renewal could not give back, and note under which id it was made.
+
+        Args:
+            change: of the catalog.
+            came_to: what its activity returned.
+            now: the entitlement's.
+        """
+        match change:
+            case CarryBackOrder():
+                given = came_to if isinstance(came_to, int) else 0
+                self._count_after(
+                    f"taken-back-{change.number}", lambda usage: usage.taken_back(change, given, now), now
+                )
+            case RenewalOrder() if isinstance(came_to, str) and came_to != change.renewal.entitlement_id:
+                planned = change.renewal.entitlement_id
+                self._count_after(f"renewed-{came_to}", lambda usage: usage.renewed_as(planned, came_to, now), now)
+            case _:
+                pass
+
+    def _count_after(self, key: str, change: Callable[[Usage], list[UsageEffect]], now: datetime) -> None:
+        self.ask("what came of a renewal", key, lambda usage: (None, change(usage)), now)
 
     def tried(self, now: datetime) -> Usage:
         """A copy, to try a request on, with what is due done if it can be."""

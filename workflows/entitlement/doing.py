@@ -9,8 +9,9 @@ from typing import Any
 from temporalio import workflow
 
 from domain.delivery.schedule import ATTEMPT, GIVES_UP_AFTER
-from domain.usage import effects
+from domain.usage import effects, keeping
 from domain.usage.effects import CatalogChange, PeriodsRequest, TermsRequest, UsageActionOrder, UsageRecords
+from domain.usage.keeping import KeptReferences, RecallRequest
 from domain.usage.periods import FrozenPeriods
 from domain.usage.requests import EntitlementOverflowed, EntitlementTerms
 from workflows.waiting import SIGN_OF_LIFE
@@ -78,6 +79,30 @@ async def make_change(change: CatalogChange) -> Any:
         heartbeat_timeout=SIGN_OF_LIFE,
         summary=change.deed.replace("_", " "),
     )
+
+
+async def keep(kept: KeptReferences) -> None:
+    """Have the store keep what is put away. One that is down is waited for, and until then all of it stays."""
+    await workflow.execute_activity(
+        keeping.KEEP_REFERENCES,
+        kept,
+        start_to_close_timeout=RECORDING,
+        heartbeat_timeout=SIGN_OF_LIFE,
+        summary="put away what is remembered of references",
+    )
+
+
+async def recall(asked: RecallRequest) -> KeptReferences:
+    """Ask the store what was put away of some references. One that is down is waited for."""
+    kept: KeptReferences = await workflow.execute_activity(
+        keeping.RECALL_REFERENCES,
+        asked,
+        result_type=KeptReferences,
+        start_to_close_timeout=READING,
+        heartbeat_timeout=SIGN_OF_LIFE,
+        summary=f"recall {len(asked.digests)} references",
+    )
+    return kept
 
 
 async def freeze(request: PeriodsRequest, summary: str) -> FrozenPeriods:

@@ -12,20 +12,23 @@ from temporalio.exceptions import ActivityError, ApplicationError
 from domain.bounds import cut
 from domain.errors import NOT_NOW, Refused
 from domain.usage import requests as messages
-from domain.usage.effects import CarryBackOrder, CatalogChange, PeriodsRequest, RenewalOrder, TermsRequest
-from domain.usage.machine import Usage, UsageEffect
+from domain.usage.effects import CatalogChange, PeriodsRequest, TermsRequest
+from domain.usage.keeping import named_in
+from domain.usage.machine import Usage
 from domain.usage.periods import FrozenPeriods, Term
-from domain.usage.requests import Balance, CarriedUsage, EntitlementStart, EntitlementTerms
+from domain.usage.requests import Balance, CarriedUsage, EntitlementTerms
 from domain.wording import stamp
 from workflows.barrier import barrier
 from workflows.entitlement import doing
 from workflows.entitlement.background import Background
+from workflows.entitlement.capacity import MOST_CARRIED, check_told
 from workflows.entitlement.counter import Counter, request_key
 from workflows.entitlement.faults import Faults
+from workflows.entitlement.keeping import Keeping
 from workflows.entitlement.lanes import Lanes
 from workflows.entitlement.outbox import Outbox
 from workflows.entitlement.shown import balance_details
-from workflows.entitlement.start import Start, check_id, read_start
+from workflows.entitlement.start import Start, carried_start, check_id, read_start
 from workflows.failing import raised_by
 from workflows.newer import NewerBuild
 
@@ -39,21 +42,8 @@ LOOKS_AGAIN_AFTER = timedelta(seconds=1)
 FREEZES_AGAIN_AFTER = timedelta(days=1)
 """After periods could not be frozen; they are needed in years."""
 
-MOST_CARRIED = 500
-"""Rows and the like that a run leaves to the next, give or take one list."""
-
 MOST_CARRIED_BYTES = 1_900_000
 """Of a workflow's argument, which may have 2 MB; the references of very many cases may need most of it."""
-
-MOST_UNDER_WAY = 1_000
-"""Jobs under way beyond which nothing more is taken: the server takes 2,000 activities of a workflow."""
-
-FULL_BYTES, FULL_EVENTS = 16 * 2**20, 20_000
-"""A history this long takes nothing more, until what is to be told has been told. The server ends a run at three times
-this; it suggests a new run at a quarter of it."""
-
-MOST_UPDATES_WHILE_FULL = 100
-"""Beyond those after which a run goes on in the next."""
 
 MOST_UNKNOWN_NAMES = 20
 
@@ -74,6 +64,7 @@ class EntitlementRun:
         self.updates = 0
         self._counter: Counter | None = None
         self._jobs: Outbox | Lanes | None = None
+        self._keeping: Keeping | None = None
         self._start: Start | None = None
         self._is_old = False
         self._ahead = timedelta()
@@ -123,6 +114,9 @@ class EntitlementRun:
             )
         else:
             jobs = Outbox(box, self._background, self.count, look_again=self._look_again, came_of=self._count_outcome)
+            self._keeping = Keeping(
+                terms.entitlement_id, self.count, self._background, lambda: self.counter.usage.state, self._look_again
+            )
         self._jobs = jobs
         self._counter = Counter(usage, jobs, self._faults, has_clock=bool(self._ahead))
 
@@ -230,7 +224,7 @@ class EntitlementRun:
             self._look_at = None
         self.counter.step(now, now.isoformat())
         self._keep_horizon(now)
-        self.show()
+        self.settle()
 
     def next_due(self) -> datetime | None:
         """When to wake next. The term's beginning is for whoever looks: from then on it is active."""
@@ -258,22 +252,7 @@ class EntitlementRun:
             self._look_at = self.now() + LOOKS_AGAIN_AFTER
 
     def _count_outcome(self, change: CatalogChange, came_to: Any) -> None:
-        """Count what a renewal could not give back, and note under which id it was made."""
-        now = self.now()
-        match change:
-            case CarryBackOrder():
-                given = came_to if isinstance(came_to, int) else 0
-                self._count_after(
-                    f"taken-back-{change.number}", lambda usage: usage.taken_back(change, given, now), now
-                )
-            case RenewalOrder() if isinstance(came_to, str) and came_to != change.renewal.entitlement_id:
-                planned = change.renewal.entitlement_id
-                self._count_after(f"renewed-{came_to}", lambda usage: usage.renewed_as(planned, came_to, now), now)
-            case _:
-                pass
-
-    def _count_after(self, key: str, change: Callable[[Usage], list[UsageEffect]], now: datetime) -> None:
-        self.counter.ask("what came of a renewal", key, lambda usage: (None, change(usage)), now)
+        self.counter.count_outcome(change, came_to, self.now())
         self.show()
 
     def _keep_horizon(self, now: datetime) -> None:
@@ -331,6 +310,25 @@ class EntitlementRun:
             details = error.message
         workflow.set_current_details(details)
 
+    def settle(self) -> None:
+        """Show how it stands after something has come, and put away what is too much to remember."""
+        self.show()
+        if self._keeping is not None:
+            self._keeping.settle(self.now())
+
+    async def recall(self, raw: tuple[Any, ...]) -> bool:
+        """Take back what was put away of the references that a request names. Returns whether the store was asked.
+
+        Raises:
+            ApplicationError: the store can't tell.
+            Refused: not now.
+        """
+        return self._keeping is not None and await self._keeping.recall(named_in(raw))
+
+    def lacks(self, raw: tuple[Any, ...]) -> bool:
+        """Whether only the store can tell what is known of what a request names."""
+        return self._keeping is not None and self._keeping.lacks(named_in(raw))
+
     def note_unknown(self, name: str) -> None:
         """Count a signal that an entitlement does not understand."""
         if name in self._unknown or len(self._unknown) < MOST_UNKNOWN_NAMES:
@@ -363,14 +361,9 @@ class EntitlementRun:
             raise Refused(NOT_NOW, "the count is about to go on in its next run; ask again in a moment")
         if self._jobs is None:
             return
-        info, waiting = workflow.info(), self.jobs.waiting
-        is_full = (
-            info.get_current_history_size() > FULL_BYTES
-            or info.get_current_history_length() > FULL_EVENTS
-            or self.updates > messages.MOST_UPDATES_A_RUN + MOST_UPDATES_WHILE_FULL
-        )
-        if (is_full and waiting > MOST_CARRIED) or len(self._background.under_way) > MOST_UNDER_WAY:
-            raise Refused(NOT_NOW, f"{waiting} rows and messages are still to be told; ask again in a moment")
+        if self._keeping is not None:
+            self._keeping.check_room()
+        check_told(self.jobs.waiting, len(self._background.under_way), self.updates)
 
     async def roll_over(self) -> NoReturn:
         """Go on in a new run, with all that was taken and all that is still to be told. The state is taken last."""
@@ -386,7 +379,7 @@ class EntitlementRun:
         upgrade = workflow.info().is_target_worker_deployment_version_changed()
         terms = self.counter.usage.terms.model_copy(update={"carried": None, "clock": None})
         workflow.continue_as_new(
-            EntitlementStart(entitlement_id=terms.entitlement_id, terms=terms, carried=self.carried()),
+            carried_start(terms, self.carried()),
             initial_versioning_behavior=workflow.ContinueAsNewVersioningBehavior.AUTO_UPGRADE if upgrade else None,
         )
 

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 from domain.bounds import cut
 from domain.errors import Refused
 from domain.messages.inbox import read_message, written_format
-from domain.usage.requests import FORMAT, CarriedUsage, EntitlementStart, EntitlementTerms, workflow_id
+from domain.usage.keeping import has_put_away
+from domain.usage.requests import PUTS_AWAY, CarriedUsage, EntitlementStart, EntitlementTerms, workflow_id
 from workflows.newer import check_format, read_continued
 
 
@@ -40,7 +41,7 @@ def read_start(raw: tuple[Any, ...], *, is_continued: bool) -> Start:
         NewerBuild: a newer build wrote them so that this one can't read them.
     """
     given = raw[0] if len(raw) == 1 and isinstance(raw[0], dict) else {}
-    check_format(written_format(given), FORMAT)
+    check_format(written_format(given), PUTS_AWAY)
     if "allowance" in given:
         terms = read_continued(EntitlementTerms, raw) if is_continued else read_message(EntitlementTerms, raw)
         carried = terms.carried if is_continued else None
@@ -53,6 +54,12 @@ def read_start(raw: tuple[Any, ...], *, is_continued: bool) -> Start:
         asked = read_message(EntitlementStart, raw)
         known = asked.model_copy(update={"terms": None, "carried": None})
     return Start(asked.entitlement_id, asked.clock, known.terms, known.carried, is_old=False)
+
+
+def carried_start(terms: EntitlementTerms, carried: CarriedUsage) -> EntitlementStart:
+    """What the next run is given. A build that does not ask the store of what was put away leaves it to a newer one."""
+    start = EntitlementStart(entitlement_id=terms.entitlement_id, terms=terms, carried=carried)
+    return start.model_copy(update={"format": PUTS_AWAY}) if has_put_away(carried.state) else start
 
 
 def check_id(start: Start, own_id: str) -> None:

@@ -43,7 +43,7 @@ with workflow.unsafe.imports_passed_through():
         UsageGranted,
     )
     from workflows.barrier import barrier, guarded
-    from workflows.entitlement.counter import request_key
+    from workflows.entitlement.counter import Counter, request_key
     from workflows.entitlement.faults import screening
     from workflows.entitlement.reading import read_consumptions, read_instant
     from workflows.entitlement.running import EntitlementRun
@@ -82,44 +82,57 @@ class EntitlementWorkflow:
 
     # --- how requests are answered ---
 
-    async def _take(self, what: str, read: Callable[[datetime], list[Consumption]]) -> list[Consumed]:
+    async def _ready(self, raw: tuple[Any, ...]) -> Counter:
+        """The counter, with all that is known of what a request names."""
         counter = await self.course.ready()
         self.course.updates += 1
+        await self.course.recall(raw)
+        return counter
+
+    async def _take(
+        self, what: str, raw: tuple[Any, ...], read: Callable[[datetime], list[Consumption]]
+    ) -> list[Consumed]:
+        counter = await self._ready(raw)
         now = self.course.now()
         asked = self.course.attempt(what, lambda: read(now))
         answers = counter.ask_each(what, request_key(), [(one.reference, _taking(one, now)) for one in asked], now)
-        self.course.show()
+        self.course.settle()
         return answers
 
-    async def _answer(self, what: str, request: Callable[[Usage, datetime], Taken]) -> Consumed:
-        counter = await self.course.ready()
-        self.course.updates += 1
+    async def _answer(self, what: str, raw: tuple[Any, ...], request: Callable[[Usage, datetime], Taken]) -> Consumed:
+        counter = await self._ready(raw)
         now = self.course.now()
         answer = counter.ask(what, request_key(), lambda usage: request(usage, now), now)
-        self.course.show()
+        self.course.settle()
         return answer
 
     async def _change(
         self, kind: type[UsageChange], raw: tuple[Any, ...], periods: FrozenPeriods | None = None
     ) -> UsageChanged:
         """Make a change by hand, or refuse it."""
-        counter = await self.course.ready()
-        self.course.updates += 1
+        counter = await self._ready(raw)
         now = self.course.now()
 
         def made(usage: Usage) -> tuple[UsageChanged, list[UsageEffect]]:
             return usage.change(read_message(kind, raw), now, periods)
 
         changed = counter.ask(kind.__name__, request_key(), made, now)
-        self.course.show()
+        self.course.settle()
         return changed
 
-    def _check(self, what: str, attempt: Callable[[Usage | None, datetime], object]) -> None:
-        """Turn away what is refused: by its shape, and as soon as there are terms by trying it on a copy."""
+    def _check(
+        self,
+        what: str,
+        raw: tuple[Any, ...],
+        attempt: Callable[[Usage | None, datetime], object],
+    ) -> None:
+        """Turn away what is refused: by its shape, and as soon as all is known of it by trying it on a copy."""
         with screening(what):
             self.course.check_ready()
             now = self.course.now()
-            attempt(self.course.counter.tried(now) if self.course.is_counting else None, now)
+            attempt(None, now)
+            if self.course.is_counting and not self.course.lacks(raw):
+                attempt(self.course.counter.tried(now), now)
 
     def _check_change(self, kind: type[UsageChange], raw: tuple[Any, ...]) -> None:
         def attempt(usage: Usage | None, now: datetime) -> None:
@@ -127,7 +140,7 @@ class EntitlementWorkflow:
             if usage is not None:
                 usage.change(asked, now)
 
-        self._check(kind.__name__, attempt)
+        self._check(kind.__name__, raw, attempt)
 
     # --- what is asked ---
 
@@ -135,7 +148,7 @@ class EntitlementWorkflow:
     @guarded
     async def consume(self, *raw: Any) -> Consumed:
         """Take something (`Consumption`)."""
-        return (await self._take("consume", lambda now: [read_event(Consumption, raw, now)]))[0]
+        return (await self._take("consume", raw, lambda now: [read_event(Consumption, raw, now)]))[0]
 
     @consume.validator
     def _check_consume(self, *raw: Any) -> None:
@@ -147,7 +160,7 @@ class EntitlementWorkflow:
     @guarded
     async def consume_many(self, *raw: Any) -> list[Consumed]:
         """Take a list of `Consumption`s, one after another; the answers are in their order."""
-        return await self._take("consume_many", lambda now: read_consumptions(raw, now))
+        return await self._take("consume_many", raw, lambda now: read_consumptions(raw, now))
 
     @consume_many.validator
     def _check_consume_many(self, *raw: Any) -> None:
@@ -160,7 +173,9 @@ class EntitlementWorkflow:
     @guarded
     async def log_hours(self, *raw: Any) -> Consumed:
         """Take the time of a `TimeEntry`."""
-        return await self._answer("log_hours", lambda usage, now: usage.log_hours(read_message(TimeEntry, raw), now))
+        return await self._answer(
+            "log_hours", raw, lambda usage, now: usage.log_hours(read_message(TimeEntry, raw), now)
+        )
 
     @log_hours.validator
     def _check_log_hours(self, *raw: Any) -> None:
@@ -173,7 +188,7 @@ class EntitlementWorkflow:
     async def approve_overage(self, *raw: Any) -> Consumed:
         """Take what somebody decided about an overflow (`OverageDecision`)."""
         return await self._answer(
-            "approve_overage", lambda usage, now: usage.decide(read_event(OverageDecision, raw, now), now)
+            "approve_overage", raw, lambda usage, now: usage.decide(read_event(OverageDecision, raw, now), now)
         )
 
     @approve_overage.validator
@@ -183,7 +198,7 @@ class EntitlementWorkflow:
             if usage is not None:
                 usage.decide(decision, now)
 
-        self._check("approve_overage", attempt)
+        self._check("approve_overage", raw, attempt)
 
     @workflow.update(name=messages.REVERSE, unfinished_policy=ABANDON)
     @guarded
@@ -210,6 +225,7 @@ class EntitlementWorkflow:
     async def amend(self, *raw: Any) -> UsageChanged:
         """Change the cap or the last date (`EntitlementAmended`). Without its periods an amended end can't be taken."""
         counter = await self.course.ready()
+        await self.course.recall(raw)
         term = self.course.attempt("amend", lambda: counter.usage.amended_term(read_message(EntitlementAmended, raw)))
         try:
             periods = await self.course.freeze(term, "freeze the amended term") if term else None
@@ -224,7 +240,7 @@ class EntitlementWorkflow:
             if usage is not None:
                 usage.check_amendment(asked)
 
-        self._check("amend", attempt)
+        self._check("amend", raw, attempt)
 
     @workflow.update(name=messages.CANCEL, unfinished_policy=ABANDON)
     @guarded
