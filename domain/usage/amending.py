@@ -19,6 +19,7 @@ from domain.usage.state import CapChange, FormerRules
 from domain.usage.term_end import AtTermEnd
 from domain.usage.thresholds import pass_thresholds
 from domain.usage.units import HOURS
+from domain.usage.weighing import BOUNDS_BYTES, without_oldest
 from domain.wording import instant
 
 LAST_DATE_IS_NO_END = 6
@@ -132,6 +133,8 @@ def _keep_former_rules(book: UsageBook, period: int) -> None:
     if period > 0 and not any(rules.before_period == period for rules in former):
         former.append(FormerRules(before_period=period, allowance=book.terms.allowance))
         del former[:-MOST_FORMER_RULES]
+        if book.terms.rules >= BOUNDS_BYTES:
+            book.state.former = without_oldest(former)
 
 
 def check_amendment(book: UsageBook, asked: EntitlementAmended) -> None:

@@ -16,6 +16,7 @@ from domain.usage.rows import RowKind
 from domain.usage.term_end import AtTermEnd
 from domain.usage.thresholds import WRITES_THRESHOLDS, action_orders
 from domain.usage.units import amount_text
+from domain.usage.weighing import BOUNDS_BYTES, MOST_NOTICED
 
 TELLS_OF_CANCELLING = 3
 """The version of the rules since which the renewals contact hears what was unused of what is cancelled."""
@@ -112,6 +113,8 @@ def _named(notice: NoticeDue) -> str:
 
 def _give_notice(book: UsageBook, due: NoticeDue, now: datetime) -> list[UsageEffect]:
     book.state.noticed.append(_named(due))
+    if book.terms.rules >= BOUNDS_BYTES:
+        del book.state.noticed[:-MOST_NOTICED]
     declared = next((n for n in book.terms.term_end.notices if n.days_before == due.days_before), None)
     if declared is None or _was_over(book, due):
         return []

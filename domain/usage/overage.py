@@ -15,9 +15,10 @@ from domain.usage.rows import RowKind
 from domain.usage.state import Cover
 from domain.usage.takings import Taking
 from domain.usage.units import amount_text
+from domain.usage.weighing import BOUNDS_BYTES
 
 MOST_COVERS = 1_000
-"""References whose overage is paid for from another period."""
+"""Parts of overage that are paid for from another period."""
 
 
 def cover(book: UsageBook, asked: OverageCovered, now: datetime) -> Made:
@@ -40,9 +41,8 @@ def cover(book: UsageBook, asked: OverageCovered, now: datetime) -> Made:
     amount = min(taking.overage, asked.amount or taking.overage, most)
     if amount == 0:
         raise Refused("nothing_left", "nothing is left of that period; amend the cap first, or void the overage")
-    is_new = pays != taking.period and asked.reference not in book.state.covers
-    if is_new and len(book.state.covers) >= MOST_COVERS:
-        raise Refused("too_many_covers", f"overage of {MOST_COVERS} is covered from other periods already")
+    if pays != taking.period:
+        _check_room(book, asked.reference)
     is_billed = book.state.approved.find(asked.reference) is not None
     effects = _let_go(book, asked, taking, amount, now=now, text=f"covered from {_named(book, pays)}")
     _pay(book, asked.reference, taking, pays, amount, is_billed=is_billed)
@@ -66,6 +66,17 @@ def cover(book: UsageBook, asked: OverageCovered, now: datetime) -> Made:
     )
     effects += settle(book, pays, now, Cause(asked.reference, asked.occurred_at or now, is_cover=True))
     return Made(text, pays, effects, amount)
+
+
+def _check_room(book: UsageBook, reference: str) -> None:
+    """Check that one more part can be paid from another period."""
+    covers = book.state.covers
+    if book.terms.rules >= BOUNDS_BYTES:  # one reference may be covered in many parts
+        is_full = sum(map(len, covers.values())) >= MOST_COVERS
+    else:
+        is_full = reference not in covers and len(covers) >= MOST_COVERS
+    if is_full:
+        raise Refused("too_many_covers", f"overage is covered from other periods already {MOST_COVERS} times")
 
 
 def _pay(book: UsageBook, reference: str, taking: Taking, pays: int, amount: int, *, is_billed: bool) -> None:

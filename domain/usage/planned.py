@@ -12,6 +12,7 @@ from domain.usage.rows import LedgerRow, RowKind
 from domain.usage.state import Planned
 from domain.usage.takings import Taking
 from domain.usage.thresholds import pass_thresholds
+from domain.usage.weighing import BOUNDS_BYTES, are_too_long
 
 MOST_PLANNED = 1_000
 """Of one entitlement at once."""
@@ -27,10 +28,12 @@ def check_room_ahead(book: UsageBook, at: datetime, now: datetime) -> None:
     Raises:
         Refused: too much is planned already.
     """
-    if at > now and len(book.state.planned) >= MOST_PLANNED:
+    planned = book.state.planned
+    are_long = book.terms.rules >= BOUNDS_BYTES and at > now and are_too_long(one.reference for one in planned)
+    if at > now and (len(planned) >= MOST_PLANNED or are_long):
         raise Refused(
             "too_many_planned",
-            f"{MOST_PLANNED} are planned ahead of {book.terms.entitlement_id}, and no more can be; take it on its day",
+            f"{len(planned)} are planned ahead of {book.terms.entitlement_id}, and no more can be; take it on its day",
         )
 
 

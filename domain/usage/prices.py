@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from domain.usage.book import UsageBook
 from domain.usage.takings import ShortLedger, Taking
+from domain.usage.weighing import BOUNDS_BYTES
 
 
 def keep_prices(book: UsageBook, period: int) -> None:
     """Before the price changes, remember what was approved at the present one; of earlier periods the rules say it."""
     state, price = book.state, book.terms.allowance.overage_price
-    for kept in state.prices.values():  # nothing is paid back of what is approved no more
-        kept.keep_as(state.approved)
+    _forget_withdrawn(book)
     kept = state.prices.get(price or "", ShortLedger())
     kept.take_over(state.approved, since=period, unless=list(state.prices.values()))
     state.prices = {name: one for name, one in (state.prices | {price or "": kept}).items() if one.groups}
@@ -20,6 +20,15 @@ def note_price(book: UsageBook, reference: str, taking: Taking, price: str | Non
     """Remember the price at which an override is written, if the rules of its period name another by now."""
     if price != book.allowance(taking.period).overage_price:
         book.state.prices.setdefault(price or "", ShortLedger()).add(reference, taking)
+        if book.terms.rules >= BOUNDS_BYTES and sum(map(len, book.state.prices.values())) > ShortLedger.most:
+            _forget_withdrawn(book)
+
+
+def _forget_withdrawn(book: UsageBook) -> None:
+    """Forget the prices of what is approved no more: nothing is paid back of it."""
+    for kept in book.state.prices.values():
+        kept.keep_as(book.state.approved)
+    book.state.prices = {price: kept for price, kept in book.state.prices.items() if kept.groups}
 
 
 def price_of(book: UsageBook, reference: str, period: int) -> str | None:

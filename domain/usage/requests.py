@@ -116,13 +116,14 @@ class CarriedUsage(Value):
     faults: int = Field(default=0, exclude_if=operator.not_)
 
 
-RULES = 6
+RULES = 7
 """Of counts that begin now. Since 2 nobody hears of a term that was over before the count began, also if what was left
 of its periods is carried over. Since 3 the renewals contact hears what was unused of what is cancelled. Since 5 what
 was taken before the opening balance has a row. Since 6 what a new end left out gives back what grants have paid of it,
 and its override is withdrawn after its day, too; a yes after several no's is billed as it was asked; a changed
 threshold counts from the current period on; and what is renewed, or told of, at its end is not amended to end on
-9999-12-31, which is no end."""
+9999-12-31, which is no end. Since 7 lists of what it remembers are bounded in bytes, too
+(`domain.usage.weighing`)."""
 
 
 Measured = Annotated[NonNegativeInt, Field(le=MOST_AMOUNT * MINUTES_PER_HOUR)]

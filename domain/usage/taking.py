@@ -17,6 +17,7 @@ from domain.usage.rows import LedgerRow, RowKind
 from domain.usage.state import Asked
 from domain.usage.takings import Taking
 from domain.usage.units import HOURS
+from domain.usage.weighing import BOUNDS_BYTES, are_too_long
 
 MOST_ASKED = 1_000
 """Questions that wait for a decision at once."""
@@ -106,7 +107,8 @@ def note_asked(book: UsageBook, reference: str, asked: Asked) -> None:
     """Remember what somebody was asked, until it is decided: of very many the oldest is forgotten."""
     book.state.asked.pop(reference, None)
     book.state.asked[reference] = asked
-    while len(book.state.asked) > MOST_ASKED:
+    bounds_bytes = book.terms.rules >= BOUNDS_BYTES
+    while len(book.state.asked) > MOST_ASKED or (bounds_bytes and are_too_long(book.state.asked)):
         del book.state.asked[next(iter(book.state.asked))]
 
 
