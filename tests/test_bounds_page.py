@@ -14,11 +14,16 @@ from domain.criteria.patterns import MOST_STATES
 from domain.ids import LONGEST
 from domain.open_time.spans import MAX_BUSINESS_DAYS
 from domain.orders.placing import MOST_LINES
+from domain.usage.amending import MOST_FORMER_RULES
 from domain.usage.grants import MOST_GRANTS
 from domain.usage.overage import MOST_COVERS
 from domain.usage.planned import MOST_PLANNED
+from domain.usage.taking import MOST_ASKED
 from domain.usage.takings import Ledger, ShortLedger
+from domain.usage.weighing import MOST_FORMER_BYTES, MOST_NOTICED, MOST_REFERENCES_BYTES
 from starters.http.routing import MOST_CATALOG_BYTES
+from workflows.entitlement.capacity import MOST_CARRIED
+from workflows.entitlement.running import MOST_CARRIED_BYTES
 
 REFERENCE = Path(__file__).parent.parent / "docs" / "reference"
 PAGE = (REFERENCE / "bounds.md").read_text(encoding="utf-8")
@@ -71,7 +76,9 @@ def test_no_constant_is_named_that_there_is_not() -> None:
         ("changes of the rate", f"{bounds.MOST_LIST_ITEMS:,}"),
         ("grants", f"{MOST_GRANTS}"),
         ("what is taken ahead", f"{MOST_PLANNED:,}"),
-        ("references whose overage", f"{MOST_COVERS:,}"),
+        ("parts of overage", f"{MOST_COVERS:,}"),
+        ("what is taken ahead", f"{MOST_REFERENCES_BYTES // 1024} KB"),
+        ("all that it remembers", f"{MOST_CARRIED_BYTES:,} bytes"),
     ],
 )
 def test_bounds_that_are_kept_elsewhere_are_on_the_page(line: str, value: str) -> None:
@@ -84,6 +91,10 @@ def test_the_bytes_of_what_an_entitlement_remembers_are_on_the_page() -> None:
     """Of what was taken, and of all that happens less often."""
     assert f"What was taken by them has {Ledger.most_bytes // 1024} KB in the count itself" in PAGE
     assert f"{ShortLedger.most_bytes // 1024} KB each" in PAGE
+    assert f"the last {MOST_ASKED:,} are known, and {MOST_REFERENCES_BYTES // 1024} KB" in PAGE
+    assert f"the last {MOST_FORMER_RULES}, and {MOST_FORMER_BYTES // 1024} KB" in PAGE
+    assert f"given the last {MOST_NOTICED:,}" in PAGE
+    assert f"more than {MOST_CARRIED} changes of the catalog" in PAGE
 
 
 def test_the_catalog_reference_says_so_too() -> None:

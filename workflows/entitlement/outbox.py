@@ -315,6 +315,11 @@ class Outbox:
         rows = sum(len(news.rows) + len(news.periods) + len(news.failed) for news in self._records.values())
         return rows + sum(map(len, self._overflows.values())) + len(self._orders)
 
+    @property
+    def changes(self) -> int:
+        """How many changes of the catalog are still to be made."""
+        return len(self._changes)
+
     def carried(self) -> messages.Outbox:
         """What the next run is given."""
         box, news = self._carried, self._records.values()

@@ -21,7 +21,7 @@ from domain.wording import stamp
 from workflows.barrier import barrier
 from workflows.entitlement import doing
 from workflows.entitlement.background import Background
-from workflows.entitlement.capacity import MOST_CARRIED, check_told
+from workflows.entitlement.capacity import MOST_CARRIED, check_size, check_told, is_full
 from workflows.entitlement.counter import Counter, request_key
 from workflows.entitlement.faults import Faults
 from workflows.entitlement.keeping import Keeping
@@ -349,10 +349,13 @@ class EntitlementRun:
         return wanted and self.jobs.waiting <= MOST_CARRIED and self._fits()
 
     def _fits(self) -> bool:
-        return self._is_old or len(self.carried().model_dump_json()) <= MOST_CARRIED_BYTES
+        return self._is_old or len(self.carried().model_dump_json().encode()) <= MOST_CARRIED_BYTES
 
-    def check_ready(self) -> None:
+    def check_ready(self, *, may_shrink: bool = False) -> None:
         """Turn away what would be more than the next run can be given; it is asked again, and soon there is room.
+
+        Args:
+            may_shrink: what is asked may make less of what is remembered.
 
         Raises:
             Refused: not now.
@@ -363,7 +366,10 @@ class EntitlementRun:
             return
         if self._keeping is not None:
             self._keeping.check_room()
-        check_told(self.jobs.waiting, len(self._background.under_way), self.updates)
+        changes = self.jobs.changes if isinstance(self.jobs, Outbox) else 0
+        check_told(self.jobs.waiting, changes, len(self._background.under_way), self.updates)
+        if not self._is_old and not may_shrink and is_full(self.updates):
+            check_size(self.carried, MOST_CARRIED_BYTES)
 
     async def roll_over(self) -> NoReturn:
         """Go on in a new run, with all that was taken and all that is still to be told. The state is taken last."""

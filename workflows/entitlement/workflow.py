@@ -51,6 +51,9 @@ with workflow.unsafe.imports_passed_through():
 
 LONGEST_UNKNOWN_NAME = 100
 
+_SHRINKING = (ConsumptionReversed, OverageVoided, EntitlementCancelled)
+"""Changes that are made also of an entitlement that is too large to go on: they may make it smaller."""
+
 ABANDON = workflow.HandlerUnfinishedPolicy.ABANDON
 """Of a request that waits, for terms or for periods. Whoever asked asks again if the run ends meanwhile."""
 
@@ -125,10 +128,12 @@ class EntitlementWorkflow:
         what: str,
         raw: tuple[Any, ...],
         attempt: Callable[[Usage | None, datetime], object],
+        *,
+        may_shrink: bool = False,
     ) -> None:
         """Turn away what is refused: by its shape, and as soon as all is known of it by trying it on a copy."""
         with screening(what):
-            self.course.check_ready()
+            self.course.check_ready(may_shrink=may_shrink)
             now = self.course.now()
             attempt(None, now)
             if self.course.is_counting and not self.course.lacks(raw):
@@ -140,7 +145,7 @@ class EntitlementWorkflow:
             if usage is not None:
                 usage.change(asked, now)
 
-        self._check(kind.__name__, raw, attempt)
+        self._check(kind.__name__, raw, attempt, may_shrink=kind in _SHRINKING)
 
     # --- what is asked ---
 
@@ -198,7 +203,7 @@ class EntitlementWorkflow:
             if usage is not None:
                 usage.decide(decision, now)
 
-        self._check("approve_overage", raw, attempt)
+        self._check("approve_overage", raw, attempt, may_shrink=True)
 
     @workflow.update(name=messages.REVERSE, unfinished_policy=ABANDON)
     @guarded

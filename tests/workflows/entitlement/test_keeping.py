@@ -79,7 +79,7 @@ async def test_amounts_of_their_own_wedge_no_entitlement(
         assert replayed.differences == []
 
 
-async def test_a_store_that_is_down_has_what_is_full_turn_requests_away(client: Client, task_queue: str) -> None:
+async def test_what_is_full_waits_for_a_store_that_is_down(client: Client, task_queue: str) -> None:
     """Until it is there again; nothing is dropped before the store has it."""
     store = RememberingStore()
     async with counting(client, task_queue, store):
