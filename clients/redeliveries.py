@@ -1,4 +1,4 @@
-"""Has what had arrived delivered again: a durable workflow for each, which goes on unwatched."""
+"""Has what had arrived or failed delivered again: a durable workflow for each, which goes on unwatched."""
 
 from __future__ import annotations
 
@@ -31,6 +31,9 @@ class Redeliveries:
             Refused: it is being delivered again already.
             NoAnswer: the server does not answer.
         """
+        details = "Sends again what had arrived, under its key and as it was."
+        if order.failed:
+            details = "Carries out what had failed for good, under its key: its case has ended, or has forgotten it."
 
         async def begin() -> None:
             await self._client.start_workflow(
@@ -39,13 +42,14 @@ class Redeliveries:
                 id=workflow_id(order.key),
                 task_queue=self._task_queue,
                 static_summary="Delivery by hand",
-                static_details="Sends again what had arrived, under its key and as it was.",
+                static_details=details,
             )
 
         try:
             await persist(begin, patience=self._patience, unanswered=_unanswered)
         except WorkflowAlreadyStartedError:
-            raise Refused("under_way", f"{order.key} is being delivered again already") from None
+            again = "tried" if order.failed else "delivered"
+            raise Refused("under_way", f"{order.key} is being {again} again already") from None
 
 
 def _unanswered(why: object) -> NoAnswer:

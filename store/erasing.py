@@ -29,6 +29,7 @@ class What(StrEnum):
 
     MAIL = "mail"
     MESSAGE = "message"
+    ORDER = "action that failed for good"
     DELIVERY = "delivery of another system"
     LINE = "line on who got something, or what was answered"
 
@@ -201,6 +202,10 @@ def _of_request(_names: Names, _row: Row, _said: str) -> None:
     """It goes; its delivery says so."""
 
 
+def _of_order(_names: Names, _row: Row, _said: str) -> None:
+    """It goes, and can be tried again by its case alone; what became of it stays on record."""
+
+
 def _of_delivery(names: Names, row: Row, said: str) -> Row:
     return {"to": names.taken_out_of(row["to"]), "answer": said, "lane": None}
 
@@ -248,6 +253,7 @@ _KEPT = (
         What.MAIL, tables.mails, ("to", "subject", "body", "html", "answer", "remark"), at="written_at", erased=_of_mail
     ),
     _Kept(What.MESSAGE, tables.sent_requests, ("request",), at="written_at", erased=_of_request),
+    _Kept(What.ORDER, tables.failed_orders, ("ordered",), at="failed_at", erased=_of_order),
     _Kept(What.LINE, tables.deliveries, ("to", "answer", "lane"), at="first_at", erased=_of_delivery),
     _Kept(What.LINE, tables.redeliveries, ("answer",), at="asked_at", erased=_of_answer),
     _Kept(What.LINE, tables.mail_recipients, ("recipient", "address", "answer"), at="at", erased=_of_recipient),

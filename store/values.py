@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import AwareDatetime
 
 from domain.model import Value
+from domain.process import ActionCall
 
 
 class Mail(Value):
@@ -65,6 +66,28 @@ class Delivery(Value):
     answer: str
     first_at: AwareDatetime
     last_at: AwareDatetime | None
+
+
+class FailedOrder(Value):
+    """An action of a case that failed for good, as it was ordered: what it takes to carry it out.
+
+    Attributes:
+        context: what its texts see.
+        at: when it was ordered, by the clock of its case.
+        due_at: when its trigger was due.
+        event: what happened, in words with dots, such as ``milestone.warning``.
+        thread: what its mails have in common with others.
+        trigger: which trigger fired.
+    """
+
+    case_id: str
+    call: ActionCall
+    context: dict[str, Any]
+    at: AwareDatetime
+    due_at: AwareDatetime | None
+    event: str
+    thread: str
+    trigger: str | None
 
 
 class SentRequest(Value):

@@ -26,6 +26,7 @@ from domain.usage.requests import Consumption, EntitlementTerms
 from domain.usage.rows import LedgerRow
 from domain.usage.state import PeriodRecord
 from domain.usage.takings import each_of
+from store.values import FailedOrder
 from tests.support import unique
 from tests.workflows.stand_in_case import StandInCase
 from worker.plugin import RUNNER
@@ -148,6 +149,9 @@ class RememberingStore:
 
     def record_action_retried(self, outcome: UsageOutcome) -> None:
         self._check()
+
+    def keep_order(self, order: FailedOrder) -> None:
+        raise AssertionError(f"{order.call.key} is of no case")
 
     def record_action_dropped(self, key: str, reason: str, **_: Any) -> None:
         raise AssertionError(f"{key} has not expired: {reason}")

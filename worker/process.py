@@ -149,7 +149,7 @@ def _activities(
         Records(store, together).record_case,
         *CaseActions(dispatcher).all,
         *UsageActivities(store, dispatcher).all,
-        *Redelivering(store, outside).all,
+        *Redelivering(store, outside, dispatcher).all,
         *Migrating(client, store).all,
         *SubscriptionWork(store, outside).all,
         *ReportSending(store, outside).all,

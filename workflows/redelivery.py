@@ -1,4 +1,4 @@
-"""The workflow of one delivery by hand: it sends what had arrived again, with all its attempts, and ends.
+"""The workflow of one delivery by hand, of what had arrived or failed for good, with all its attempts; then it ends.
 
 Nothing is asked of it, so its one command follows from its argument alone.
 """

@@ -70,7 +70,12 @@ class Dispatcher:
         try:
             await self._do(effect, is_rehearsal=is_rehearsal)
         except BadTemplate as error:  # wrong today is wrong at every retry
+            await self._keep(effect)
             raise ApplicationError(str(error), type="BadTemplate", non_retryable=True) from error
+        except ApplicationError as error:
+            if error.non_retryable:
+                await self._keep(effect)
+            raise
         sent = _outcome(effect, "sent")
         record = partial(self._log.record_action_done, effect.key, at=effect.at)
         await asyncio.to_thread(record, outcome=sent, action=effect.call.action)
@@ -88,6 +93,11 @@ class Dispatcher:
         if told is not None:
             told = told.model_copy(update={"by": by, "at": at})
             await asyncio.to_thread(self._log.record_action_retried, told)
+
+    async def _keep(self, effect: Effect) -> None:
+        """Keep what failed for good: its case may have ended by the time that somebody has it tried again."""
+        if effect.case_id is not None:  # an entitlement keeps its own
+            await asyncio.to_thread(self._log.keep_order, effect.as_ordered(effect.case_id))
 
     async def _do(self, effect: Effect, *, is_rehearsal: bool) -> None:
         action = effect.call.action

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Self
 
 from domain.process import ActionCall
+from store.values import FailedOrder
 
 _OLD_OR_AHEAD = timedelta(days=30)
 
@@ -34,6 +35,28 @@ class Effect:
     due_at: datetime | None = None
     trigger: str | None = None
     case_id: str | None = None
+
+    @classmethod
+    def ordered_before(cls, order: FailedOrder) -> Self:
+        """That of an action that failed for good, as it was ordered."""
+        return cls(**{name: getattr(order, name) for name in FailedOrder.model_fields})
+
+    def as_ordered(self, case_id: str) -> FailedOrder:
+        """To be kept when it fails for good.
+
+        Args:
+            case_id: whose it is.
+        """
+        return FailedOrder(
+            case_id=case_id,
+            call=self.call,
+            context=self.context,
+            at=self.at,
+            due_at=self.due_at,
+            event=self.event,
+            thread=self.thread,
+            trigger=self.trigger,
+        )
 
     def is_of_now(self, now: datetime) -> bool:
         """Whether it was ordered about now. What was not is of a replayed log."""

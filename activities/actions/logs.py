@@ -9,6 +9,7 @@ from typing import Protocol
 from activities.actions.expiry import ExpiryLog
 from domain.feed.usage import UsageOutcome
 from domain.process.actions import Action
+from store.values import FailedOrder
 
 
 class MailLog(Protocol):
@@ -72,3 +73,6 @@ class ActionLog(ExpiryLog, MailLog, TaskLog, Protocol):
 
     def record_action_retried(self, outcome: UsageOutcome) -> None:
         """Note that somebody has an entitlement's action tried again."""
+
+    def keep_order(self, order: FailedOrder) -> None:
+        """Keep a case's action that failed for good as it was ordered, until it is done at last."""

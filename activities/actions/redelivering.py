@@ -1,4 +1,4 @@
-"""Deliveries by hand: what had arrived is sent again as it was, under its key."""
+"""Deliveries by hand: what had arrived is sent again as it was, and what had failed tried again; under its key."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from temporalio import activity
 
 from activities.actions import hooks
 from activities.actions.attempts import busy, failure
+from activities.actions.dispatch import Dispatcher
 from activities.actions.outside import Outside
+from activities.actions.trying_again import TryingAgain
 from activities.delivery import smtp
 from activities.delivery.handing_in import hand_in
 from activities.delivery.lanes import Busy
@@ -31,11 +33,13 @@ class Redelivering:
     Args:
         store: what was sent, and where every attempt goes on record.
         outside: the way to mail servers and endpoints; None: nothing leaves this process.
+        dispatcher: carries out what had failed for good.
     """
 
-    def __init__(self, store: Store, outside: Outside | None) -> None:
+    def __init__(self, store: Store, outside: Outside | None, dispatcher: Dispatcher) -> None:
         self._store = store
         self._outside = outside
+        self._trying_again = TryingAgain(store, dispatcher)
 
     @property
     def all(self) -> list[Callable[..., Any]]:
@@ -44,7 +48,7 @@ class Redelivering:
 
     @activity.defn(name=REDELIVER)
     async def redeliver(self, order: RedeliveryOrder) -> str:
-        """Make one attempt; returns what the receiver said. Neither quiet rules nor hours hold up what a person wants.
+        """Make one attempt; returns what the receiver said. Neither quiet rules nor hours hold up what had arrived.
 
         Raises:
             ApplicationError: it failed; with the delay before the next attempt, or for good.
@@ -60,6 +64,8 @@ class Redelivering:
         )
         if begun.status == "sent":
             return begun.answer
+        if order.failed:
+            return await self._trying_again.attempt(begun)
         try:
             delivered = await self._send(order.key, run_id, begun.attempts + 1)
         except Busy as error:

@@ -155,7 +155,7 @@ class DroppedActionData(ActionData):
 
 
 class RedeliveredActionData(ActionData):
-    """What had arrived, and was delivered again because `by` asked for it at `asked_at`; after how many attempts."""
+    """What had arrived or failed, delivered again because `by` asked for it at `asked_at`; after how many attempts."""
 
     asked_at: AwareDatetime
     attempts: int

@@ -102,7 +102,7 @@ CASE = Workflow(
         "log_time": Exchange(cases.TimeLogged, list[str], ("entry_of_another_case", "not_rated", "reversed")),
         "reverse_time": Exchange(cases.TimeReversed, _A, ("not_uncovered",)),
         "migrate": Exchange(cases.Migration, _A, ("closed", "another_process", _TOO_LARGE)),
-        "retry_action": Exchange(cases.ActionRetry, str, ("unknown_action",)),
+        "retry_action": Exchange(cases.ActionRetry, str, ("under_way", "unknown_action")),
     },
     {
         "milestone_completed": Exchange(events.MilestoneCompleted),

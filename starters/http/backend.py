@@ -57,7 +57,7 @@ class Backend:
         self.intake = Taker(store, self.cases)
         self.usage = UsageDesk(client, store, task_queue, patience=patience)
         self.auditor = Auditor(client, store, task_queue, patience=patience)
-        self.retrying = Retrying(client, task_queue, patience=patience)
+        self.retrying = Retrying(client, task_queue, store, patience=patience)
 
     async def ask(self, question: Callable[[Store], T]) -> T:
         """What the store says."""

@@ -87,6 +87,8 @@ OF_CASES = {
     "entry_of_another_case": Refusal(409, "The time entry belongs to another case"),
     "not_uncovered": Refusal(409, "No time entry of this id stayed uncovered"),
     "running": Refusal(409, "It runs already"),
+    "under_way": Refusal(409, "It is being tried, or delivered again, already"),
+    "not_kept": Refusal(410, "What it said is not kept any more"),
 }
 
 OF_ENTITLEMENTS = {

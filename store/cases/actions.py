@@ -7,12 +7,13 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Select, Table, and_, delete, select, update
+from sqlalchemy import Connection, Select, Table, and_, delete, or_, select, update
 
 from domain.bounds import cut_for_search
 from domain.process.actions import Action, slug
 from store import tables
 from store.cases import statements
+from store.cases.failed_orders import forget_order, order_of, put_order
 from store.cases.outcomes import case_of, put_failure
 from store.cases.stored_actions import StoredAction
 from store.cases.whose_actions import was_of
@@ -20,7 +21,7 @@ from store.database import Database, insert, insert_new
 from store.events import lock_events
 from store.reading import read_stored
 from store.tables import held_mails
-from store.values import Mail
+from store.values import FailedOrder, Mail
 
 if TYPE_CHECKING:
     from domain.feed.usage import UsageOutcome
@@ -123,6 +124,7 @@ class ActionRecords:
         with self._database.write() as connection, _told(connection, key, outcome, unless=("done",)):
             done = statements.put(connection.dialect.name, table, *changed, unless_done=True)
             connection.execute(done, row)
+            forget_order(connection, key)
 
     def record_action_dropped(
         self,
@@ -155,6 +157,7 @@ class ActionRecords:
             waits = (sent.c.key == key, sent.c.status == "waits")
             connection.execute(update(sent).where(*waits).values({"status": "dropped"}))
             connection.execute(delete(held_mails).where(held_mails.c.key == key, held_mails.c.digest.is_(None)))
+            forget_order(connection, key)
 
     def record_action_retried(self, outcome: UsageOutcome) -> None:
         """An entitlement's action that failed for good is tried again, because somebody asked for it."""
@@ -187,6 +190,16 @@ class ActionRecords:
         """An action failed for good. One that is done stays so; one that is retried by hand may yet be done."""
         with self._database.write() as connection:
             put_failure(connection, key, error, at or datetime.now(UTC))
+
+    def keep_order(self, order: FailedOrder) -> None:
+        """Keep an action that failed for good just now as it was ordered, until it is done at last."""
+        with self._database.write() as connection:
+            put_order(connection, order, datetime.now(UTC))
+
+    def kept_order(self, key: str) -> FailedOrder | None:
+        """An action that failed for good, as it was ordered; None: it is not kept, or not any more."""
+        with self._database.read() as connection:
+            return order_of(connection, key)
 
     def mail(self, key: str) -> Mail | None:
         """A mail of the log by its key; None: it is not there, or not kept any more."""
@@ -230,6 +243,7 @@ class ActionRecords:
         since: datetime | None = None,
         kind: str | None = None,
         accounts: Collection[str] | None = None,
+        after: StoredAction | None = None,
         limit: int = 1000,
     ) -> list[StoredAction]:
         """The actions of all cases and entitlements that failed for good, those that failed first first.
@@ -238,6 +252,7 @@ class ActionRecords:
             since: that failed then or later.
             kind: of this kind only, such as ``email``.
             accounts: of cases and entitlements of these accounts only, and of a case from when it was theirs.
+            after: that come behind this one of them.
             limit: at most so many.
         """
         acts = tables.actions
@@ -248,6 +263,9 @@ class ActionRecords:
             wanted.append(acts.c.action["do"].as_string() == kind)
         if accounts is not None:
             wanted.append(was_of(accounts))
+        if after is not None:
+            is_later = and_(acts.c.failed_at == after.failed_at, acts.c.key > after.key)
+            wanted.append(or_(acts.c.failed_at > after.failed_at, is_later))
         return self._stored(_with_triggers().where(*wanted).order_by(acts.c.failed_at, acts.c.key).limit(limit))
 
     def _record(self, table: Table, row: dict[str, Any]) -> bool:

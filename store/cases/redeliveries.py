@@ -1,4 +1,4 @@
-"""What had arrived and was sent again by hand: who asked for it and when, and what came of it."""
+"""What had arrived or failed and was delivered again by hand: who asked for it and when, and what came of it."""
 
 from __future__ import annotations
 

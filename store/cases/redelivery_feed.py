@@ -51,8 +51,13 @@ def put_redelivery_event(connection: Connection, ended: Redelivery, at: datetime
 
 
 def _channel(connection: Connection, key: str) -> str:
+    """The kind of an action; of one that never came so far as to be sent, as it was ordered."""
     table = tables.deliveries
-    return str(connection.execute(select(table.c.channel).where(table.c.key == key)).scalar() or "")
+    sent = connection.execute(select(table.c.channel).where(table.c.key == key)).scalar()
+    if sent is not None:
+        return str(sent)
+    ordered = select(_ACTIONS.action["do"].as_string()).where(_ACTIONS.key == key)
+    return connection.execute(ordered).scalar() or ""
 
 
 def _ordered_by(connection: Connection, key: str) -> tuple[str | None, str | None]:

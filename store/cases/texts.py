@@ -14,7 +14,7 @@ from store.database import Database
 
 
 class Texts:
-    """Mails as they were rendered, requests as they were sent, and what receivers answered."""
+    """Mails as they were rendered, requests as they were sent, actions that failed, and what receivers answered."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -31,6 +31,8 @@ class Texts:
                 delete(table).where(table.c.written_at < before).returning(table.c.key) for table in (mails, requests)
             ]
             erased = sum(len(connection.execute(statement).all()) for statement in old)
+            failed = tables.failed_orders
+            connection.execute(delete(failed).where(failed.c.failed_at < before))
             made = select(digests.c.key).where(digests.c.made_at < before)
             connection.execute(delete(held).where(held.c.digest.in_(made)))
             connection.execute(delete(digests).where(digests.c.made_at < before))

@@ -4,6 +4,7 @@ from store.tables.access import api_keys, customer_links, kept_answers, page_tok
 from store.tables.actions import (
     actions,
     deliveries,
+    failed_orders,
     mail_recipients,
     mails,
     redeliveries,
@@ -99,6 +100,7 @@ __all__ = [
     "entitlements",
     "events",
     "exported_overrides",
+    "failed_orders",
     "feed",
     "field_changes",
     "held_mails",

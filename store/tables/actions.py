@@ -71,6 +71,17 @@ mail_recipients = Table(
 """Of mails that a server took for some recipients only: who has it, and who is refused for good, by what the address is
 known by. So the next attempt reaches nobody twice."""
 
+failed_orders = Table(
+    "failed_orders",
+    metadata,
+    Column("key", Line, primary_key=True),
+    Column("case_id", Line, nullable=False),
+    Column("ordered", Document, nullable=False),
+    Column("failed_at", Instant, nullable=False, index=True),
+)
+"""Actions of cases that failed for good, as they were ordered, with what their texts see, for as long as texts are
+kept: so they can be tried again though nobody else knows them any more."""
+
 sent_requests = Table(
     "sent_requests",
     metadata,

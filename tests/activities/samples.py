@@ -47,6 +47,7 @@ from domain.usage.state import Renewal
 from domain.usage.takings import digest_of
 from tests.activities.actions.sending import CONTEXT
 from tests.activities.small_world import NOON, SmallWorld
+from tests.store.failed_orders import failed_order
 
 MAIL = {"do": "email", "to": "desk@example.org", "subject": "{{ case.id }} is late"}
 HOOK = {"do": "outbound_message", "endpoint": "desk"}
@@ -331,6 +332,16 @@ def of_a_delivery_by_hand(kind: str, action: dict[str, Any]) -> Sample:
     return ordered
 
 
+def of_a_retry_by_hand(action: dict[str, Any]) -> Sample:
+    async def failed(world: SmallWorld) -> Any:
+        key = order(action).call.key
+        world.store.actions.record_action_failed(key, "the password of the mail server was missing", at=NOON)
+        world.store.actions.keep_order(failed_order(key, "ann@example.org", **action))
+        return RedeliveryOrder(key=key, by="ann", asked_at=NOON, failed=True)
+
+    return failed
+
+
 async def of_a_report(world: SmallWorld) -> Any:
     await of_a_case(world)
     return DueReport(report="daily", due_at=NOON)
@@ -418,6 +429,10 @@ SAMPLES: dict[str, list[Sample]] = {
     "keep_subscription": [of_how_it_stands, of_its_end],
     "await_events": [of_waiting],
     "deliver_events": [of_events, of_events_behind, of_a_dead_letter],
-    "redeliver": [of_a_delivery_by_hand("email", MAIL), of_a_delivery_by_hand("outbound_message", HOOK)],
+    "redeliver": [
+        of_a_delivery_by_hand("email", MAIL),
+        of_a_delivery_by_hand("outbound_message", HOOK),
+        of_a_retry_by_hand(MAIL),
+    ],
     "send_report": [of_a_report],
 }

@@ -19,6 +19,7 @@ from store.quiet import Limits, MailInHand
 from store.subscriptions.dead_letters import put_dead_letters
 from store.values import MailRecipient, SentRequest
 from tests.feeds import Recorded
+from tests.store.failed_orders import failed_order
 
 NOW = datetime.now(UTC)
 BO = "bo@example.org"
@@ -27,7 +28,7 @@ ADDRESSES = ("ann@example.org", "o'brien+sla@example.org", "jörg@exämple.org")
 
 TEXTS = (
     *("mails", "mail_recipients", "sent_requests", "deliveries", "redeliveries", "held_mails", "digests", "sent_mails"),
-    *("dead_letters", "intake_deliveries"),
+    *("failed_orders", "dead_letters", "intake_deliveries"),
 )
 """The tables of what is kept for a while, word for word."""
 
@@ -73,6 +74,7 @@ def put(store: Store, whose: str) -> None:
     name = whose.partition("@")[0]
     mail_to(store, f"{name}-mail", [whose])
     hook = message_to(store, f"{name}-hook", {"case": {"contact": whose}})
+    store.actions.keep_order(failed_order(key_of(f"{name}-failed"), f"<{whose}>"))
     store.redeliveries.begin(hook, "run", by="ben", asked_at=NOW)
     store.redeliveries.record_attempt(hook, "run", "sent", f"{whose} is known here", NOW)
     limits = Limits(per_case=None, per_recipient=1, window=timedelta(hours=1))

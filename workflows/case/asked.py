@@ -178,9 +178,11 @@ async def migrate(parts: Parts, raw: Raw) -> Answer:
 
 
 def check_retry(parts: Parts, raw: Raw) -> None:
-    """Refuse to retry an action that has not failed."""
+    """Refuse to retry what has not failed. Of what is being tried the caller hears so: it was not forgotten."""
     retry, failed = read_message(ActionRetry, raw), parts.case.kept.failed
     if retry.key not in failed:
+        if any(order.call.key == retry.key for order in parts.case.kept.orders):
+            raise Refused("under_way", f"{retry.key} is being tried already")
         known = ", ".join(failed) or "none"
         raise Refused("unknown_action", f"no failed action {retry.key!r}; failed: {known}")
 

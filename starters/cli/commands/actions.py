@@ -54,7 +54,7 @@ def actions(
         raise typer.BadParameter("goes with --failed", param_hint="--kind")
     with stored() as store:
         if case is None:
-            found = _failed(store, since, kind)
+            found = all_failed(store, since, kind)
             lines = failed_lines(found, zones.shown(zones.of_account())) or ["no action has failed for good"]
         else:
             store.cases.get(case)  # says so itself if there is none
@@ -63,11 +63,24 @@ def actions(
         typer.echo(line)
 
 
-def _failed(store: Store, since: str | None, kind: str | None) -> list[StoredAction]:
-    return store.actions.failed(
-        since=arguments.instant(since, "--since") if since else None,
-        kind=arguments.action_kind(kind) if kind else None,
-    )
+def all_failed(store: Store, since: str | None, kind: str | None, *, page: int = 1000) -> list[StoredAction]:
+    """All that failed for good, those that failed first first.
+
+    Args:
+        store: where they are on record.
+        since: as it was given: that failed then or later.
+        kind: as it was given: of this kind only.
+        page: how many are asked for at once.
+    """
+    at = arguments.instant(since, "--since") if since else None
+    one_kind = arguments.action_kind(kind) if kind else None
+    found: list[StoredAction] = []
+    while True:
+        after = found[-1] if found else None
+        more = store.actions.failed(since=at, kind=one_kind, after=after, limit=page)
+        found += more
+        if len(more) < page:
+            return found
 
 
 def retry(
@@ -100,29 +113,30 @@ def retry(
             raise typer.BadParameter(said, param_hint="CASE KEY")
         with stored() as store:
             known = store.actions.get(key)
-        typer.echo(run(_retry(case, key, who, is_entitlement=known is not None and known.entitlement == case)))
+            is_entitlement = known is not None and known.entitlement == case
+            typer.echo(run(_retry(store, case, key, who, is_entitlement=is_entitlement)))
         return
     if case is not None:
         raise typer.BadParameter("is of all cases; leave the case out", param_hint="--since" if since else "--kind")
     with stored() as store:
-        failed = _failed(store, since, kind)
-    refused = run(_retry_all(failed, who))
+        failed = all_failed(store, since, kind)
+        refused = run(_retry_all(store, failed, who))
     typer.echo(f"{len(failed) - refused} of {len(failed)} are tried again")
     if refused:
         raise typer.Exit(1)
 
 
-async def _retry(whose: str, key: str, by: str | None, *, is_entitlement: bool) -> str:
-    return await (await _retrying())(whose, key, by, is_entitlement=is_entitlement)
+async def _retry(store: Store, whose: str, key: str, by: str | None, *, is_entitlement: bool) -> str:
+    return await (await _retrying(store))(whose, key, by, is_entitlement=is_entitlement)
 
 
-async def _retry_all(failed: Sequence[StoredAction], by: str | None) -> int:
+async def _retry_all(store: Store, failed: Sequence[StoredAction], by: str | None) -> int:
     """Try all again, and say which case or entitlement refused; returns how many did."""
     from domain.errors import NotFound, Refused
 
     refused = 0
     if failed:
-        again = await _retrying()
+        again = await _retrying(store)
         for one in failed:
             try:
                 await again(one.case_id, one.key, by, is_entitlement=one.entitlement is not None)
@@ -201,11 +215,11 @@ async def _redelivering() -> Redelivering:
     return Redelivering(await connect_to_temporal(), effective_settings().task_queue)
 
 
-async def _retrying() -> Retrying:
+async def _retrying(store: Store) -> Retrying:
     from starters.local.whereabouts import connect_to_temporal, effective_settings
     from starters.operations.retrying import Retrying
 
-    return Retrying(await connect_to_temporal(), effective_settings().task_queue)
+    return Retrying(await connect_to_temporal(), effective_settings().task_queue, store)
 
 
 def endpoints(

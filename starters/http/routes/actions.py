@@ -86,7 +86,7 @@ async def list_actions(asking: ByAsking, which: Annotated[ActionListing, Query()
 
 @router.post("/{key:path}/retry")
 @needs(AGENT, MANAGER)
-@refuses(*OF_A_CASE, "unknown_action")
+@refuses(*OF_A_CASE, "not_kept", "under_way", "unknown_action")
 async def retry_action_by_key(
     key: Annotated[
         str, Path(min_length=1, max_length=1000, description="Of the action; its slashes as they are.", examples=[KEY])

@@ -254,7 +254,7 @@ async def decide_overage(case: CaseId, asked: bodies.Decision, asking: ByAsking)
 
 @router.post("/{case}/retry_action")
 @needs(AGENT, MANAGER)
-@refuses(*OF_A_CASE, "unknown_action")
+@refuses(*OF_A_CASE, "not_kept", "under_way", "unknown_action")
 async def retry_action(case: CaseId, asked: bodies.Retry, asking: ByAsking) -> Said:
     """Try an action that failed for good again, under the key that it has."""
     case_id = await asking.case(case)

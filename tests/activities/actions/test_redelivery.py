@@ -52,7 +52,7 @@ class Office:
         outside = Outside(store, Means(hooks=HookSender(["127.0.0.1"]), sends_rehearsals=True, **how))
         self.store = store
         self.actions = Dispatcher(store.actions, store.catalog, rendering, outside)
-        self.again = Redelivering(store, outside)
+        self.again = Redelivering(store, outside, self.actions)
 
     def declare(self, url: str, **endpoint: Any) -> None:
         declared = {"id": "desk", "url": url, "secrets": [{"env": "DESK_SECRET"}], **endpoint}

@@ -143,7 +143,8 @@ async def test_who_is_refused_for_good_is_named_where_others_have_it(store: Stor
         assert (logged.to, logged.answer) == ([ANN], sent.answer)
         picky.refuses = {}
         outside = Outside(store, Means(mail=mail_server_at(port)))
-        await Redelivering(store, outside).attempt(RedeliveryOrder(key=KEY, by="ana", asked_at=NOON), "r-1")
+        again = Redelivering(store, outside, worker(store, rendering, port))
+        await again.attempt(RedeliveryOrder(key=KEY, by="ana", asked_at=NOON), "r-1")
     assert times(picky) == {ANN: 2}
 
 

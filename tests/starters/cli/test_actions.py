@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from temporalio.client import Client
 from typer.testing import Result
@@ -13,6 +14,7 @@ from typer.testing import Result
 from activities.delivery.means import Means
 from domain.catalog.documents import read_document
 from domain.delivery.signing import Secret
+from starters.cli.commands.actions import all_failed
 from store import Store
 from tests.activities.actions.sending import mail_server_at
 from tests.activities.delivery.mail_server import Behaviour, mail_server
@@ -134,6 +136,21 @@ async def test_an_entitlements_failures_are_listed_and_retried(client: Client, t
             everything = store.feed.read(subject=f"entitlement/{visits}").events
             assert [one.sequence for one in everything] == list(range(1, len(everything) + 1))
     assert [sent["Subject"] for sent in behaviour.taken] == ["2 used", "2 used"]
+
+
+@pytest.mark.parametrize("page", [1, 2, 5, 6])
+def test_all_that_failed_is_listed(tmp_path: Path, page: int) -> None:
+    """However many are read at once, each once and in order, of one kind or since an instant too."""
+    begun = datetime(2025, 6, 9, 13, 0, tzinfo=UTC)
+    with Store.open(f"sqlite:///{tmp_path / 'milepost.db'}") as store:
+        for number in range(5):
+            key = f"c-{number}/gold/answer/1/success/1/email"
+            store.actions.record_action_failed(key, "550", at=begun + timedelta(minutes=number // 2))
+        found = [one.case_id for one in all_failed(store, None, None, page=page)]
+        assert found == [f"c-{number}" for number in range(5)]
+        later = (begun + timedelta(minutes=1)).isoformat()
+        assert [one.case_id for one in all_failed(store, later, None, page=page)] == ["c-2", "c-3", "c-4"]
+        assert all_failed(store, None, "email", page=page) == []
 
 
 def test_the_public_key_of_an_endpoint_is_printed(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from domain.scopes import Scope
 from domain.timeline.effects import NoteKind, TriggerFired
 from tests.feeds import T0, Recorded
 from tests.starters.http_api import Api
+from tests.store.failed_orders import failed_order
 from tests.support import assert_eventually, unique
 
 
@@ -236,10 +237,38 @@ async def test_actions_are_listed_and_tried_again(api: Api) -> None:
     bound = api.key(Scope.AGENT, accounts=["acme"])
     assert {action["case_id"] for action in (await api.get("/v1/actions", key=bound)).json()["actions"]} == {case_id}
     refused = await api.post(f"/v1/actions/{case_id}/p/m/1/t/1/email/retry", key=bound)
-    assert refused.json()["code"] == "unknown_action"  # the case itself knows of no failure
+    assert (refused.status_code, refused.json()["code"]) == (410, "not_kept")  # the case knows nothing of it either
     for key in (f"{theirs}/p/m/1/t/1/email", "nope"):
         assert (await api.post(f"/v1/actions/{key}/retry", key=bound)).json()["code"] == "not_found"
     assert (await api.get(f"/v1/actions?case={theirs}", key=bound)).status_code == 404
+
+
+async def test_an_action_of_a_closed_case_is_tried_again(api: Api) -> None:
+    """By either route and whoever may see it, as long as it is kept what was ordered."""
+    case_id = await api.opened()
+    await api.post(f"/v1/cases/{case_id}/close", {})
+    keys = [f"{case_id}/p/m/1/t/1/email-{number}" for number in (1, 2, 3)]
+    for key in keys:
+        api.store.actions.record_action_failed(key, "no such host")
+    for key in keys[:2]:
+        api.store.actions.keep_order(failed_order(key, "ann@example.org"))
+    theirs = api.key(Scope.AGENT, accounts=["globex"])
+    assert (await api.post(f"/v1/actions/{keys[0]}/retry", key=theirs)).json()["code"] == "not_found"
+    ours = api.key(Scope.AGENT, accounts=["acme"])
+    said = await api.post(f"/v1/actions/{keys[0]}/retry", key=ours)
+    assert (said.status_code, said.json()) == (200, {"text": f"{keys[0]} is tried again"})
+    said = await api.post(f"/v1/cases/{case_id}/retry_action", {"key": keys[1]}, key=ours)
+    assert (said.status_code, said.json()["text"]) == (200, f"{keys[1]} is tried again")
+    refused = await api.post(f"/v1/actions/{keys[2]}/retry", key=ours)
+    assert (refused.status_code, refused.json()["code"]) == (410, "not_kept")
+
+    async def both_are_done() -> None:
+        known = [api.store.actions.get(key) for key in keys]
+        assert [one and one.status for one in known] == ["done", "done", "failed"]
+
+    await assert_eventually(both_are_done)
+    refused = await api.post(f"/v1/actions/{keys[0]}/retry", key=ours)
+    assert (refused.status_code, refused.json()["code"]) == (422, "unknown_action")
 
 
 async def test_a_bound_key_sees_no_action_from_before_a_case_was_its_accounts(api: Api) -> None:

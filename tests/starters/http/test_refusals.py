@@ -28,10 +28,8 @@ NEVER_HEARD = {
     "no_public_key": "of a command that reads secrets of its machine",
     "no_secret": "the same",
     "unknown_event": "of commands about subscriptions and deliveries, which have no route",
-    "under_way": "the same",
     "not_delivered_again": "the same",
     "not_sent": "the same",
-    "not_kept": "the same",
     "not_current": "of a command about deployments, which has no route",
 }
 """Codes that no caller of the API hears, each with the reason."""
