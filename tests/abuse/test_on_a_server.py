@@ -22,7 +22,7 @@ from temporalio.worker import Worker
 
 from domain.messages.inbox import written_format
 from domain.timeline.views import CaseView
-from domain.usage.requests import FORMAT, Balance, workflow_id
+from domain.usage.requests import PUTS_AWAY, Balance, workflow_id
 from tests.abuse.harness import Besieged, Found, Handle, is_closed, raw, refuse_failed_tasks, settles, strike, taken
 from tests.abuse.planted import Planted
 from tests.abuse.registry import CASE, ENTITLEMENT, MESSAGES, SUBSCRIPTION, Message
@@ -307,7 +307,7 @@ def under_its_name(arguments: list[Any], sample: Mapping[str, Any], name: str) -
 
 def is_of_a_newer_build(arguments: list[Any]) -> bool:
     written = written_format(arguments[0]) if arguments else None
-    return written is not None and written > FORMAT  # the highest of all that start
+    return written is not None and written > PUTS_AWAY  # the highest of all that start
 
 
 # --- the harness itself ---

@@ -136,7 +136,7 @@ async def test_an_entitlement_in_a_later_format_waits(client: Client, task_queue
     """Its task fails until a newer build takes it, and its run never ends."""
     of, given = entitlement_of_a_newer_build()
     name = usage.workflow_id(of.entitlement_id)
-    given = {**given, "format": usage.FORMAT + 1}
+    given = {**given, "format": usage.PUTS_AWAY + 1}
     async with counting(client, task_queue, RememberingStore()):
         handle = await rolled_over(client, given, usage.ENTITLEMENT_WORKFLOW, name, task_queue)
         await waits_for_a_newer_build(handle)
