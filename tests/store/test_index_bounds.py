@@ -46,14 +46,17 @@ BOUNDS = {
     **{f"{name}.case_id": ID for name in ("ledger", "mails", "measures", "milestones", "notes", "pauses")},
     **{f"{name}.case_id": ID for name in ("redeliveries", "sent_mails", "tasks", "triggers")},
     **{f"{name}.key": KEY for name in ("actions", "deliveries", "digests", "held_mails", "mail_recipients", "mails")},
-    **{f"{name}.key": KEY for name in ("redeliveries", "sent_mails", "sent_requests", "task_ticks", "tasks")},
+    **{
+        f"{name}.key": KEY
+        for name in ("failed_orders", "redeliveries", "sent_mails", "sent_requests", "task_ticks", "tasks")
+    },
     **{f"{name}.recipient": ADDRESS for name in ("digests", "held_mails", "mail_recipients", "sent_mails")},
     **{f"{name}.process": SLUG for name in ("holdings", "measures", "milestones", "pauses")},
     **{f"{name}.milestone": NAME for name in ("holdings", "measures", "milestones", "pauses")},
     **{f"{name}.status": WORD for name in ("actions", "cases", "dead_letters", "intake_deliveries")},
-    **{f"{name}.entitlement": ID for name in ("entitlement_contacts", "untold_entitlements")},
+    **{f"{name}.entitlement": ID for name in ("entitlement_contacts", "kept_references", "untold_entitlements")},
     **{f"{name}.entitlement": REFERENCE for name in ("cases", "exported_overrides", "ledger", "usage_periods")},
-    **{f"{name}.count": ID for name in ("exported_overrides", "ledger", "usage_periods")},
+    **{f"{name}.count": ID for name in ("exported_overrides", "kept_references", "ledger", "usage_periods")},
     "api_keys.digest": ID,
     "applied_files.kind": WORD,
     "applied_files.name": HOURS,
@@ -77,6 +80,8 @@ BOUNDS = {
     "intake_deliveries.source": ID,
     "kept_answers.key": SENT_ID,
     "kept_answers.subject": SUBJECT,
+    "kept_references.digest": WORD,
+    "kept_references.ledger": WORD,
     "leases.name": 2 * ID,
     "ledger.kind": WORD,
     "ledger.reference": REFERENCE,
@@ -96,9 +101,9 @@ def indexed() -> Iterator[tuple[str, list[Column[object]]]]:
     """The columns of every index, primary key and unique constraint."""
     for table in tables.metadata.sorted_tables:
         yield f"pk_{table.name}", list(table.primary_key.columns)
-        for index in table.indexes:
+        for index in sorted(table.indexes, key=lambda index: str(index.name)):  # it is a set: in an order of their own
             yield str(index.name), list(index.columns)
-        for constraint in table.constraints:
+        for constraint in sorted(table.constraints, key=lambda constraint: str(constraint.name)):
             if isinstance(constraint, UniqueConstraint):
                 yield f"uq_{table.name}", list(constraint.columns)
 

@@ -24,6 +24,7 @@ NEVER_HEARD = {
     "Failed": "of a batch, which has no route",
     "NotCounted": "the same",
     "NoAnswer": "the same",
+    "Unstorable": "of a record, which is written beside what is asked",
     "unreadable": "of a command that tries a mapping",
     "no_public_key": "of a command that reads secrets of its machine",
     "no_secret": "the same",
