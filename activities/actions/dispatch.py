@@ -97,7 +97,7 @@ class Dispatcher:
     async def _keep(self, effect: Effect) -> None:
         """Keep what failed for good: its case may have ended by the time that somebody has it tried again."""
         if effect.case_id is not None:  # an entitlement keeps its own
-            await asyncio.to_thread(self._log.keep_order, effect.as_ordered(effect.case_id))
+            await asyncio.to_thread(self._log.keep_order, effect.as_ordered())
 
     async def _do(self, effect: Effect, *, is_rehearsal: bool) -> None:
         action = effect.call.action

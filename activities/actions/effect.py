@@ -41,22 +41,9 @@ class Effect:
         """That of an action that failed for good, as it was ordered."""
         return cls(**{name: getattr(order, name) for name in FailedOrder.model_fields})
 
-    def as_ordered(self, case_id: str) -> FailedOrder:
-        """To be kept when it fails for good.
-
-        Args:
-            case_id: whose it is.
-        """
-        return FailedOrder(
-            case_id=case_id,
-            call=self.call,
-            context=self.context,
-            at=self.at,
-            due_at=self.due_at,
-            event=self.event,
-            thread=self.thread,
-            trigger=self.trigger,
-        )
+    def as_ordered(self) -> FailedOrder:
+        """To be kept when it fails for good. Only of a case: an entitlement keeps its own."""
+        return FailedOrder(**{name: getattr(self, name) for name in FailedOrder.model_fields})
 
     def is_of_now(self, now: datetime) -> bool:
         """Whether it was ordered about now. What was not is of a replayed log."""

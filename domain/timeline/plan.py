@@ -55,7 +55,6 @@ AT_ITS_START = 8
 PLAIN_NOTES = 8
 """The version since which notes write an extension, and since when something is already so, as other notes do."""
 
-
 STAYS_SMALL = 8
 """The version since which the state of a case keeps of what is large little more than tells it apart: of a value of
 `restart_on` its beginning and a digest, of the extensions of an instance at most so many. Since then, too, what the

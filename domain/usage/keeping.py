@@ -77,11 +77,10 @@ def to_put_away(state: UsageState) -> dict[str, dict[str, str]]:
     room = MOST_PUT_AWAY_AT_ONCE
     for name, ledger in _ledgers(state).items():
         if ledger.is_over and room:
-            groups = ledger.first(
-                min(_many(ledger), room), spare=NEWEST_STAY, but=[planned.reference for planned in state.planned]
-            )
-            room -= min(_many(ledger), room)
-            found[name] = groups
+            many = min(_many(ledger), room)
+            room -= many
+            planned = [one.reference for one in state.planned]
+            found[name] = ledger.first(many, spare=NEWEST_STAY, but=planned)
     return {name: groups for name, groups in found.items() if groups}
 
 

@@ -199,6 +199,6 @@ async def test_what_is_tried_again_by_itself_is_not_kept(store: Store, rendering
 def test_an_order_is_kept_whole() -> None:
     """Carried out again it is the same action, with all that its texts see."""
     wanted = effect(MAIL)
-    kept = FailedOrder.model_validate_json(wanted.as_ordered("c-1").model_dump_json())
+    kept = FailedOrder.model_validate_json(wanted.as_ordered().model_dump_json())
     assert Effect.ordered_before(kept) == wanted
     assert kept.context == CONTEXT
