@@ -1,5 +1,6 @@
 """A small organisation with a worker, for the tests of the workflows."""
 
+import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -11,6 +12,11 @@ from store.store import Store
 from tests.workflows.world import CATALOG, World
 from worker.clock import VirtualClock
 from worker.process import CACHED_WORKFLOWS, working
+
+KEEPS_ITS_WORKFLOWS = pytest.mark.skipif(
+    os.environ.get("MILEPOST_HOSTILE") == "1",
+    reason="the code that is changed here can't replay what the code before has done; it has to have it in memory",
+)
 
 
 @pytest.fixture

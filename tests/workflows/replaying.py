@@ -48,12 +48,16 @@ class Replayed:
     instance: Any
     failure: BaseException | None
     said: Said
+    taken_back: Said
     recorded: Said
 
     @property
     def differences(self) -> list[str]:
-        """What was said and not recorded (+), or recorded and not said (-)."""
-        new = [f"+ {kind} {content}" for kind, content in (self.said - self.recorded).elements()]
+        """What was said and not recorded (+), or recorded and not said (-).
+
+        What is begun and taken back within one task leaves nothing on record.
+        """
+        new = [f"+ {kind} {content}" for kind, content in (self.said - self.recorded - self.taken_back).elements()]
         return new + [f"- {kind} {content}" for kind, content in (self.recorded - self.said).elements()]
 
 
@@ -72,6 +76,7 @@ async def replay(history: WorkflowHistory) -> Replayed:
         instance=INSTANCES.pop(run_id, None),
         failure=result.replay_failure,
         said=Counter(_commands(listener.commands)),
+        taken_back=Counter(_commands(_taken_back(listener.commands))),
         recorded=Counter(_events(history)),
     )
 
@@ -96,6 +101,20 @@ def _commands(commands: Iterable[WorkflowCommand]) -> Iterable[tuple[str, str]]:
                 yield "result", _contents([command.complete_workflow_execution.result])
             case "continue_as_new_workflow_execution":
                 yield "next run", _contents(command.continue_as_new_workflow_execution.arguments)
+
+
+def _taken_back(commands: Sequence[WorkflowCommand]) -> list[WorkflowCommand]:
+    """The timers and activities that are cancelled later, whether they were on record by then or not."""
+    timers = {command.cancel_timer.seq for command in commands if command.HasField("cancel_timer")}
+    activities = {
+        command.request_cancel_activity.seq for command in commands if command.HasField("request_cancel_activity")
+    }
+    return [
+        command
+        for command in commands
+        if (command.HasField("start_timer") and command.start_timer.seq in timers)
+        or (command.HasField("schedule_activity") and command.schedule_activity.seq in activities)
+    ]
 
 
 def _events(history: WorkflowHistory) -> Iterable[tuple[str, str]]:

@@ -19,13 +19,15 @@ from tests.workflows.conftest import Working
 from tests.workflows.world import MONDAY, World, later
 
 MANY = 500
+VERY_PATIENT = 3 * PATIENT
+"""Seconds: a worker that keeps nothing in memory replays all of them with each few that it takes."""
 
 
 async def test_five_hundred_requests_at_once_to_a_case(world: World) -> None:
     """Of three processes: each request is taken once, under its own id."""
     case = await world.open("four")
     await world.go_to(case, later(minutes=1))
-    clients = [MilepostClient(world.clock.client, task_queue=world.task_queue, patience=PATIENT) for _ in range(3)]
+    clients = [MilepostClient(world.clock.client, task_queue=world.task_queue, patience=VERY_PATIENT) for _ in range(3)]
 
     async def ask(number: int) -> Answer:
         return await clients[number % 3].request(
@@ -48,7 +50,7 @@ async def test_five_hundred_requests_at_once_to_a_case(world: World) -> None:
 
 async def test_five_hundred_requests_at_once_to_an_entitlement(client: Client, task_queue: str) -> None:
     """Consumptions, time entries and changes by hand, through two gates: all are counted."""
-    of, gates = terms(cap=None), [UsageGate(client, task_queue, patience=240) for _ in range(2)]
+    of, gates = terms(cap=None), [UsageGate(client, task_queue, patience=VERY_PATIENT) for _ in range(2)]
     async with counting(client, task_queue, RememberingStore()):
         answers = await asyncio.gather(*(gates[n % 2].consume(of, consumption(f"C{n}")) for n in range(MANY)))
         assert sorted(answer.used for answer in answers) == list(range(1, MANY + 1))

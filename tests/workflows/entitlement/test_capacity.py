@@ -12,10 +12,12 @@ from domain.errors import NOT_NOW, Refused
 from domain.usage.requests import REVERSE, ConsumptionReversed
 from tests.support import assert_eventually
 from tests.usage import NOON, RememberingStore, consumption, counting, terms
+from tests.workflows.conftest import KEEPS_ITS_WORKFLOWS
 from tests.workflows.entitlement.test_entitlement import balance, start, take
 from workflows.entitlement.capacity import MOST_CARRIED, TOO_MUCH_KEPT, check_told
 
 
+@KEEPS_ITS_WORKFLOWS
 async def test_what_is_too_large_to_go_on_takes_no_more(
     client: Client, task_queue: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,5 @@
 """What nobody expected of an entitlement wedges nothing, ends nothing, and is on record."""
 
-import os
 from collections.abc import Awaitable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -29,6 +28,7 @@ from domain.usage.requests import (
 )
 from tests.support import assert_eventually, unique
 from tests.usage import NOON, RememberingStore, consumption, counting, declare, terms
+from tests.workflows.conftest import KEEPS_ITS_WORKFLOWS
 from tests.workflows.replaying import replay
 from worker.clock import VirtualClock
 from workflows.entitlement import workflow as entitlement_workflow
@@ -104,12 +104,6 @@ def test_every_update_of_one_thing_meets_a_fault() -> None:
     """Those of many at once have a test of their own: one that is bad fails alone. A retry asks no rule of usage."""
     defined = workflow._Definition.must_from_class(entitlement_workflow.EntitlementWorkflow).updates
     assert {name for name in defined if name is not None} == {*MESSAGES, CONSUME_MANY, RETRY_ACTION}
-
-
-KEEPS_ITS_WORKFLOWS = pytest.mark.skipif(
-    os.environ.get("MILEPOST_HOSTILE") == "1",
-    reason="the build that is broken here can't replay what the one before has done; it has to have it in memory",
-)
 
 
 @KEEPS_ITS_WORKFLOWS
