@@ -8,6 +8,7 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from activities.delivery.lanes import Busy
 from activities.delivery.outcomes import NotDelivered
+from domain.delivery.naming import without_addresses
 from domain.delivery.schedule import delay_after
 
 NOT_DELIVERED = "NotDelivered"
@@ -40,6 +41,20 @@ def failure(number: int, key: str, error: NotDelivered, pace: float) -> tuple[ti
 def busy(error: Busy, pace: float) -> ApplicationError:
     """What ends an attempt that finds as many others under way to its receiver as may be."""
     return _comes_again(str(error), "Busy", _COMES_BACK_AFTER / pace)
+
+
+def unnamed(error: ApplicationError) -> ApplicationError:
+    """The same without mail addresses, as it goes into the history, the record of a case and its feed, for good.
+
+    What the receiver said in full is with its delivery, where it can be erased.
+    """
+    return ApplicationError(
+        without_addresses(error.message),
+        type=error.type,
+        non_retryable=error.non_retryable,
+        next_retry_delay=error.next_retry_delay,
+        category=error.category,
+    )
 
 
 def waits(line: str, delay: timedelta, *, pace: float = 1) -> ApplicationError:

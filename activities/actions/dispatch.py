@@ -14,6 +14,7 @@ from typing import Any, Literal
 from temporalio.exceptions import ApplicationError
 
 from activities.actions import kinds
+from activities.actions.attempts import unnamed
 from activities.actions.carrying_out import MARKED, CarriesOut, Tools
 from activities.actions.effect import Effect
 from activities.actions.expiry import expired
@@ -71,11 +72,11 @@ class Dispatcher:
             await self._do(effect, is_rehearsal=is_rehearsal)
         except BadTemplate as error:  # wrong today is wrong at every retry
             await self._keep(effect)
-            raise ApplicationError(str(error), type="BadTemplate", non_retryable=True) from error
+            raise unnamed(ApplicationError(str(error), type="BadTemplate", non_retryable=True)) from None
         except ApplicationError as error:
             if error.non_retryable:
                 await self._keep(effect)
-            raise
+            raise unnamed(error) from None
         sent = _outcome(effect, "sent")
         record = partial(self._log.record_action_done, effect.key, at=effect.at)
         await asyncio.to_thread(record, outcome=sent, action=effect.call.action)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from temporalio import activity
 
 from activities.actions import hooks
-from activities.actions.attempts import busy, failure
+from activities.actions.attempts import busy, failure, unnamed
 from activities.actions.dispatch import Dispatcher
 from activities.actions.outside import Outside
 from activities.actions.trying_again import TryingAgain
@@ -73,7 +73,7 @@ class Redelivering:
         except NotDelivered as error:
             delay, failed = failure(begun.attempts + 1, order.key, error, self._pace)
             await self._record(begun, "failed" if delay is None else "waits", str(error))
-            raise failed from None
+            raise unnamed(failed) from None
         await self._record(begun, "sent", delivered.answer)
         return delivered.answer
 

@@ -18,12 +18,17 @@ from domain.delivery.hosts import ascii_host, readable_host
 ERASED = "(erased)"
 """What stands where somebody's address stood."""
 
+UNNAMED = "(address)"
+"""What stands for an address in what is kept for good."""
+
 _ROUNDS = 4
 """Forms that a text is read through, one within another."""
 
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 _BLANK = frozenset("nrtbf")
 _COMMA = re.compile(r'"(?:\\.|[^"\\])*"|(, )', re.DOTALL)
+_BETWEEN = r"\s@<>()\[\]{}\"',;:"
+_ADDRESS = re.compile(rf'(?:"[^"]*"|[^{_BETWEEN}]+)@[^{_BETWEEN}]*[^{_BETWEEN}.]')
 _OTHER = re.compile(r"[^a-z0-9]+")
 
 
@@ -65,6 +70,11 @@ class Names:
     def taken_out_of(self, listed: str) -> str:
         """A list with commas, in which `ERASED` stands for each part that names them."""
         return ", ".join(ERASED if self.are_in(part) else part for part in _parts(listed))
+
+
+def without_addresses(text: str) -> str:
+    """A text in which `UNNAMED` stands for each mail address, whosever it is."""
+    return _ADDRESS.sub(UNNAMED, text)
 
 
 def _spellings(word: str) -> list[str]:

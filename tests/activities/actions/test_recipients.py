@@ -118,7 +118,7 @@ async def test_the_contact_is_who_was_named_at_the_opening(store: Store, renderi
         ("contact", {"contact_of": "dan"}, "contact: dan has no address"),
         ("team", {"assignment_group": "Field"}, "team: nobody with an address is in team 'Field'"),
         ("watchers", {"watchers": []}, "watchers: the field 'watchers' of the case is empty"),
-        ("watchers", {"watchers": ["a@b\r\nBcc: eve@c"]}, "watchers: no mail can be sent to 'a@b\\r\\nBcc: eve@c'"),
+        ("watchers", {"watchers": ["a@b\r\nBcc: eve@c"]}, "watchers: no mail can be sent to '(address): (address)'"),
         ("{{ case.nothing }}", {}, "address: the text of one came to nothing"),
     ],
 )

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.delivery.naming import ERASED, Names
+from domain.delivery.naming import ERASED, Names, without_addresses
 
 ANN = "ann@example.org"
 
@@ -134,3 +134,29 @@ def test_each_form_is_found_and_is_like_a_pattern(
     for part in pattern.split("%"):
         assert part in rest
         rest = rest.partition(part)[2] if part else rest
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("550 5.1.1 <ann@example.org>: no such user", "550 5.1.1 <(address)>: no such user"),
+        (
+            "refused for ann@example.org: later; bo@xn--exmple-cua.de has it",
+            "refused for (address): later; (address) has it",
+        ),
+        ("no mail can be sent to 'jürgen@exämple.de'", "no mail can be sent to '(address)'"),
+        ('"Ann Miller"@example.org.', "(address)."),
+        ("ann+sla@example.org,bo@example.org", "(address),(address)"),
+        ("'a@b'; not reached @ 14:05", "'(address)'; not reached @ 14:05"),
+        ("attempt 3: no answer within 20 s", "attempt 3: no answer within 20 s"),
+    ],
+)
+def test_a_reason_that_stays_names_no_address(text: str, left: str) -> None:
+    """Whosever it is; what stands around it stays."""
+    assert without_addresses(text) == left
+
+
+@given(st.from_regex(r"[A-Za-z0-9.!#$%&*+/=?^_`|~-]{1,20}@[a-z0-9-]{1,10}\.[a-z]{2,5}", fullmatch=True))
+def test_no_part_of_an_address_is_left(address: str) -> None:
+    """However it is made up."""
+    assert without_addresses(f"550 <{address}> is nobody, {address}") == "550 <(address)> is nobody, (address)"
