@@ -1,9 +1,12 @@
-"""What a list of open cases takes with very many cases in the store: each filter alone, and those that fit badly.
+"""What lists take with very many cases in the store: of cases, of tasks, of what goes out, and of entitlements.
 
     python -m benchmarks.desk [--cases 100000] [--database URL]
 
-Cases are written as their records are; a twentieth of them is closed. They have a thousand accounts, fifty owners, four
-priorities, and two milestones each. Most of one account's are gathered in one: `big`.
+Each filter alone, and those that fit badly. Cases are written as their records are; a twentieth of them is closed. They
+have a thousand accounts, fifty owners, four priorities, and two milestones each. Most of one account's are gathered in
+one: `big`. Each case made a task, of which nine in ten are done, and something that goes out: one in a thousand waits,
+one in a thousand failed, and one in a thousand is no mail. Each account has an entitlement, two in three of them with a
+ledger, of fifty rows or two thousand.
 """
 
 from __future__ import annotations
@@ -20,9 +23,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.feed import PLAN
+from domain.catalog.declarations import Catalog
 from domain.messages.case_state import CaseState
 from domain.timeline.machine import Case, Timeline
+from domain.usage.effects import UsageRecords
+from domain.usage.rows import LedgerRow, RowKind
 from starters.operations.desk import Desk
+from starters.operations.running_out import RunningOut
 from store import Store, tables
 from store.cases.listing import CaseFilter
 from store.listed import milestone_row
@@ -33,6 +40,9 @@ BOUND = 50
 """Milliseconds of work within which each has to answer."""
 T0 = datetime(2025, 6, 9, 13, tzinfo=UTC)
 AT_ONCE = 5000
+CAP = 4000
+MOST = 1000
+"""Tasks that the command line shows at once."""
 PRIORITIES = ("Critical", "High", "Moderate", "Low")
 
 ASKED: dict[str, dict[str, Any]] = {
@@ -52,6 +62,87 @@ ASKED: dict[str, dict[str, Any]] = {
     "newest": {"order": "newest", "state": "open"},
     "oldest": {"order": "oldest", "state": "open"},
 }
+
+
+LISTED: dict[str, Callable[[Store], object]] = {
+    "tasks": lambda store: store.tasks.find(limit=MOST),
+    "tasks: open": lambda store: store.tasks.find(done=False, limit=MOST),
+    "tasks: open, of one": lambda store: store.tasks.find(done=False, owner="o-7", limit=MOST),
+    "tasks: of an account": lambda store: store.tasks.find(account="a-7", limit=MOST),
+    "tasks: open, a big account": lambda store: store.tasks.find(done=False, account="big", limit=MOST),
+    "tasks: due before": lambda store: store.tasks.find(done=False, due_before=T0 + timedelta(hours=4), limit=MOST),
+    "outbox": lambda store: store.outbox.newest(limit=50),
+    "outbox: mails": lambda store: store.outbox.newest(channel="email", limit=50),
+    "outbox: rare kind": lambda store: store.outbox.newest(channel="outbound_message", limit=50),
+    "outbox: what waits": lambda store: store.outbox.newest(status="waits", limit=50),
+    "outbox: what failed": lambda store: store.outbox.newest(status="failed", limit=50),
+    "outbox: what is kept": lambda store: store.outbox.newest(status="kept", limit=50),
+    "entitlements by end": lambda store: RunningOut(store).soonest(now=T0, limit=50),
+    "entitlements by what is left": lambda store: RunningOut(store).soonest(now=T0, by="left", limit=50),
+    "entitlements of an account": lambda store: RunningOut(store).soonest(now=T0, account="a-7", by="left", limit=50),
+}
+
+
+def fill_lists(store: Store, cases: int) -> None:
+    """Write the tasks and mails of so many cases, and the entitlements of their accounts."""
+    for begin in range(0, cases, AT_ONCE):
+        tasks, mails, deliveries = [], [], []
+        for number in range(begin, min(begin + AT_ONCE, cases)):
+            case_id, at = f"c-{number:06}", T0 + timedelta(seconds=number * 7919 % 864_000)
+            account, is_done = "big" if number % 5 == 1 else f"a-{number % 1000}", bool(number % 10)
+            said = {"key": f"{case_id}/task", "case_id": case_id, "subject": "call them", "body": "", "at": at}
+            said |= {"assign_to": f"o-{number % 50}", "account": account, "due_at": at + timedelta(hours=8)}
+            tasks.append(said | {"done_at": at if is_done else None, "done_by": "o-1" if is_done else None})
+            said = {"key": f"{case_id}/mail", "case_id": case_id}
+            sent = {"to": ["desk@example.org"], "subject": "late", "body": "It is late.", "at": at, "written_at": at}
+            mails.append({**said, **sent, "answer": "250 OK"})
+            status = {0: "waits", 1: "failed"}.get(number % 1000, "sent")
+            tried = {"first_at": at, "last_at": at, "status": status, "attempts": 1, "answer": "250 OK"}
+            channel = "outbound_message" if not number % 997 else "email"
+            deliveries.append({**said, **tried, "to": "desk@example.org", "channel": channel})
+        with store._database.write() as connection:  # noqa: SLF001  a benchmark may look inside
+            for table, rows in ((tables.tasks, tasks), (tables.mails, mails), (tables.deliveries, deliveries)):
+                connection.execute(table.insert(), rows)
+    names = [f"a-{number}" for number in range(min(cases, 1000))]
+    allowance = {"unit": "cases", "cap": CAP}
+    entitlements = [
+        {"id": f"e-{number}", "account": name, "starts_on": "2025-01-01", "ends_on": f"2026-{number % 12 + 1:02}-01"}
+        | ({"allowance": allowance} if number % 3 else {})
+        for number, name in enumerate(names)
+    ]
+    said = {"accounts": [{"id": name} for name in names], "entitlements": entitlements}
+    store.catalog.apply(Catalog.model_validate(said), by="benchmark")
+    for number, name in enumerate(names):
+        if number % 3:
+            store.ledgers.record(_news(f"e-{number}", name, rows=50 if number % 7 else 2000))
+
+
+def _news(entitlement: str, account: str, *, rows: int) -> UsageRecords:
+    return UsageRecords(
+        entitlement_id=entitlement,
+        account=account,
+        unit="cases",
+        count="r",
+        periods=[],
+        rows=[
+            LedgerRow(
+                number=number,
+                kind=RowKind.TAKEN,
+                reference=f"{entitlement}-{number}",
+                period=1,
+                first_day=None,
+                amount=1,
+                used=1,
+                used_after=number,
+                overage_after=0,
+                cap_after=CAP,
+                balance_after=CAP - number,
+                at=T0,
+                recorded_at=T0,
+            )
+            for number in range(1, rows + 1)
+        ],
+    )
 
 
 def fill(store: Store, cases: int) -> None:
@@ -96,12 +187,14 @@ def measure(url: str, cases: int) -> dict[str, Any]:
     with Store.open(url) as store:
         begun = time.perf_counter()
         fill(store, cases)
+        fill_lists(store, cases)
         print(f"{cases:,} cases written in {time.perf_counter() - begun:.0f} s")
         desk = Desk(store)
-        return {
-            name: round(took(partial(desk.cases, CaseFilter(**which), now=T0, limit=50)), 1)
-            for name, which in ASKED.items()
+        asked: dict[str, Callable[[], object]] = {
+            name: partial(desk.cases, CaseFilter(**which), now=T0, limit=50) for name, which in ASKED.items()
         }
+        asked |= {name: partial(ask, store) for name, ask in LISTED.items()}
+        return {name: round(took(ask), 1) for name, ask in asked.items()}
 
 
 def main() -> None:

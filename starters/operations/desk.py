@@ -12,6 +12,9 @@ from domain.timeline.instances import InstanceState
 from store import Store
 from store.cases.listing import CaseClocks, CaseFilter, ListedCase
 
+COUNTED = 1000
+"""No list is counted further than this, or than what is shown of it."""
+
 
 class CaseOnDesk(ListedCase):
     """A case of a list, as it stands now by its last record.
@@ -36,7 +39,7 @@ class Desk:
         self._store = store
 
     def cases(self, which: CaseFilter, *, now: datetime, limit: int) -> tuple[list[CaseOnDesk], int]:
-        """The first cases of a list, and how many it has in all.
+        """The first cases of a list, and how many it has in all; one more than `COUNTED`, if there are more.
 
         Args:
             which: cases are asked for; its milestone in any case of letters.
@@ -51,7 +54,9 @@ class Desk:
         page = self._store.listing.page(which, limit=limit)
         clocks = self._store.listing.clocks([case.case_id for case in page.cases])
         cases = [_on_desk(case, clocks.get(case.case_id), now) for case in page.cases]
-        return cases, len(cases) if page.end is None else self._store.listing.count(which)
+        if page.end is None:
+            return cases, len(cases)
+        return cases, self._store.listing.count(which, up_to=max(limit, COUNTED) + 1)
 
     def _milestone(self, name: str) -> str:
         names = self._store.listing.milestone_names()

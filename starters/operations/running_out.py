@@ -8,7 +8,6 @@ from typing import Literal
 from domain.catalog.count_terms import entitlement_terms
 from domain.catalog.declarations import Account, Entitlement, Organisation
 from domain.catalog.status import EntitlementStatus, status, zone_of
-from domain.errors import NotFound
 from domain.model import Value
 from domain.reports.shares import share
 from domain.usage.quantities import measured
@@ -75,10 +74,8 @@ class RunningOut:
             self._store.catalog.account(account)
         wanted = limit + 1 if by == "end" else MOST
         going_on = self._store.entitlements.going_on((now - timedelta(days=1)).date(), account, wanted)
-        organisation, accounts = self._store.catalog.organisation(), dict[str, Account]()
-        for one in going_on:
-            if one.account not in accounts:
-                accounts[one.account] = self._account(one.account)
+        organisation, names = self._store.catalog.organisation(), {one.account for one in going_on}
+        accounts = {name: Account(id=name) for name in names} | self._store.entitlements.accounts(names)
         zones = {name: zone_of(account, organisation) for name, account in accounts.items()}
         dates = {one.id: now.astimezone(zones[one.account]).date() for one in going_on if one.allowance is not None}
         counted = self._store.entitlements.counted(dates)
@@ -90,12 +87,6 @@ class RunningOut:
         if by == "left":
             found.sort(key=lambda one: (one.left_percent is None, one.left_percent))
         return found[:limit], len(found) > limit
-
-    def _account(self, name: str) -> Account:
-        try:
-            return self._store.catalog.account(name)
-        except NotFound:
-            return Account(id=name)
 
 
 def _listed(

@@ -13,7 +13,7 @@ from rich.text import Text
 from domain.timeline.instances import InstanceState
 from domain.timeline.views import MilestoneStatus
 from domain.wording import clock, instant, plural, span, zone_name
-from starters.operations.desk import CaseOnDesk
+from starters.operations.desk import COUNTED, CaseOnDesk
 
 _OVERDUE = "bold red"
 
@@ -23,7 +23,7 @@ def desk_table(cases: Sequence[CaseOnDesk], in_all: int, zone: tzinfo, now: date
 
     Args:
         cases: in their order.
-        in_all: how many the list has, of which these are the first.
+        in_all: how many the list has, of which these are the first; counted as `Desk.cases` does.
         zone: in which instants are shown.
         now: at which they were looked at.
     """
@@ -49,9 +49,15 @@ def desk_table(cases: Sequence[CaseOnDesk], in_all: int, zone: tzinfo, now: date
             _remark(case),
         )
     at = clock(now.replace(microsecond=0), zone)
-    these = f"the first {len(cases):,} of " if in_all > len(cases) else ""
-    foot = f"{these}{plural(in_all, 'open case')}, {at} ({zone_name(zone)}; time left is open time)"
+    foot = f"{_how_many(len(cases), in_all)}, {at} ({zone_name(zone)}; time left is open time)"
     return Group(table, Text(foot, style="dim"))
+
+
+def _how_many(shown: int, in_all: int) -> str:
+    if in_all > max(shown, COUNTED):
+        return f"the first {shown:,} of more than {plural(in_all - 1, 'open case')}"
+    these = f"the first {shown:,} of " if in_all > shown else ""
+    return f"{these}{plural(in_all, 'open case')}"
 
 
 def plain_table() -> Table:

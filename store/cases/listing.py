@@ -183,12 +183,14 @@ class CaseListing:
         cases = [read_stored(ListedCase, row) for row in rows]
         return CasePage(cases, None if is_last or not cases else _position(which, cases[-1]))
 
-    def count(self, which: CaseFilter) -> int:
-        """How many cases a list has, on all its pages."""
+    def count(self, which: CaseFilter, *, up_to: int) -> int:
+        """How many cases a list has on all its pages, counted no further than this: a count costs as each of them."""
         with self._database.read() as connection:
-            parts = [wanted.order_by(None) for wanted in _in_order(which, None)]
-            counts = [part.with_only_columns(func.count(), maintain_column_froms=True) for part in parts]
-            return sum(connection.execute(count).scalar_one() for count in counts)
+            counted = 0
+            for part in _in_order(which, None):
+                some = part.order_by(None).limit(up_to - counted).subquery()
+                counted += connection.execute(select(func.count()).select_from(some)).scalar_one()
+            return counted
 
     def clocks(self, case_ids: Sequence[str]) -> dict[str, CaseClocks]:
         """The clocks of some cases, as they were last recorded; without those that are not known."""

@@ -86,14 +86,14 @@ def _delivered(
     conditions = [table[name] == value for name, value in same.items() if value is not None]
     tried = select(*shown, table.last_at.label("at")).where(table.last_at.isnot(None), *conditions)
     untried = select(*shown, table.first_at.label("at")).where(table.last_at.is_(None), *conditions)
-    rows = connection.execute(tried.order_by(table.last_at.desc()).limit(limit)).mappings().all()
-    return [dict(row) for row in (*rows, *connection.execute(untried.limit(limit)).mappings())]
+    asked = (tried.order_by(table.last_at.desc()), untried.order_by(table.first_at.desc()))
+    return [dict(row) for one in asked for row in connection.execute(one.limit(limit)).mappings()]
 
 
 def _kept(connection: Connection, case_id: str | None, limit: int) -> list[dict[str, Any]]:
     table, sent = tables.mails.c, tables.deliveries.c
     wanted = select(table.key, table.case_id, table.to, table.written_at, table.at).where(
-        ~exists().where(sent.key == table.key), table.written_at.isnot(None)
+        tables.UNASKED, ~exists().where(sent.key == table.key), table.written_at.isnot(None)
     )
     if case_id is not None:
         wanted = wanted.where(table.case_id == case_id)

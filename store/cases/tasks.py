@@ -54,7 +54,7 @@ class Tasks:
             if value is not None:
                 wanted = wanted.where(table.c[name] == value)
         if done is not None:
-            wanted = wanted.where(table.c.done_at.isnot(None) if done else table.c.done_at.is_(None))
+            wanted = wanted.where(table.c.done_at.isnot(None) if done else tables.UNDONE)
         if accounts is not None:
             wanted = wanted.where(table.c.account.in_(accounts))
         if due_before is not None:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, and_, or_, select, tuple_
 
-from domain.catalog.declarations import Entitlement
+from domain.catalog.declarations import Account, Entitlement
 from domain.catalog.kinds import Kind
 from domain.model import Value
 from store import tables
 from store.catalog.reading import declaration_of
 from store.database import Database
-from store.usage.ledgers import newest_count
+from store.usage.ledgers import newest_count_of
+
+_AT_ONCE = 500
+"""Names that a query has."""
 
 
 class Counted(Value):
@@ -59,6 +62,18 @@ class EntitlementListing:
         found = [declaration_of(Kind.ENTITLEMENTS, row) for row in rows]
         return [one for one in found if isinstance(one, Entitlement)]
 
+    def accounts(self, names: Collection[str]) -> dict[str, Account]:
+        """The accounts of some ids, by these; without those that there are not."""
+        table, wanted, found = tables.accounts, sorted(names), dict[str, Account]()
+        with self._database.read() as connection:
+            for begin in range(0, len(wanted), _AT_ONCE):
+                some = select(table).where(table.c.id.in_(wanted[begin : begin + _AT_ONCE]))
+                for row in connection.execute(some).mappings():
+                    one = declaration_of(Kind.ACCOUNTS, row)
+                    if isinstance(one, Account):
+                        found[one.id] = one
+        return found
+
     def ids(self, prefix: str, limit: int) -> list[str]:
         """The ids of entitlements that begin so and are not retired, in their order."""
         table = tables.entitlements
@@ -73,27 +88,34 @@ class EntitlementListing:
         Args:
             entitlements: the date for each, on the wall clock of its account.
         """
+        found: dict[str, Counted] = {}
         with self._database.read() as connection:
-            found = {one: _counted(connection, one, today) for one, today in entitlements.items()}
-        return {name: counted for name, counted in found.items() if counted is not None}
+            for today in set(entitlements.values()):
+                those = [one for one, day in entitlements.items() if day == today]
+                for begin in range(0, len(those), _AT_ONCE):
+                    found |= _counted(connection, those[begin : begin + _AT_ONCE], today)
+        return found
 
 
-def _counted(connection: Connection, entitlement: str, today: date) -> Counted | None:
-    ledger, periods = tables.ledger.c, tables.usage_periods.c
-    count = newest_count(connection, entitlement)
-    has_begun = or_(ledger.first_day.is_(None), ledger.first_day <= today)  # a visit may be planned for a later one
-    latest = (
-        select(ledger.period, ledger.used_after, ledger.overage_after, ledger.cap_after, ledger.balance_after)
-        .where(ledger.entitlement == entitlement, ledger["count"] == count, has_begun)
-        .order_by(ledger.period.desc(), ledger.number.desc())
-        .limit(1)
+def _counted(connection: Connection, entitlements: Sequence[str], today: date) -> Iterator[tuple[str, Counted]]:
+    """The same of some on the same date, by two queries: each one's last row, and which of these end a period."""
+    whose, periods = tables.entitlements, tables.usage_periods.c
+    found, row = tables.ledger.alias("found"), tables.ledger.alias("row")
+    count = newest_count_of(whose.c.id).correlate(whose).scalar_subquery()
+    has_begun = or_(found.c.first_day.is_(None), found.c.first_day <= today)  # a visit may be planned for a later one
+    begun = select(found.c.number).where(found.c.entitlement == whose.c.id, found.c["count"] == count, has_begun)
+    last = begun.order_by(found.c.period.desc(), found.c.number.desc()).limit(1).correlate(whose).scalar_subquery()
+    is_last = and_(row.c.entitlement == whose.c.id, row.c["count"] == count, row.c.number == last)
+    period = (row.c.entitlement, row.c["count"], row.c.period)
+    shown = (row.c.used_after, row.c.overage_after, row.c.cap_after, row.c.balance_after)
+    wanted = select(*period, *shown).join_from(whose, row, is_last).where(whose.c.id.in_(entitlements))
+    rows = {tuple(one[:3]): one[3:] for one in connection.execute(wanted)}
+    ended = select(periods.entitlement, periods["count"], periods.period).where(
+        tuple_(periods.entitlement, periods["count"], periods.period).in_(list(rows))
     )
-    row = connection.execute(latest).first()
-    if row is None:
-        return None
-    ended = select(periods.period).where(
-        periods.entitlement == entitlement, periods["count"] == count, periods.period == row.period
-    )
-    if connection.execute(ended).first() is not None:
-        return Counted(used=None, overage=0, cap=None, left=None)
-    return Counted(used=row.used_after, overage=row.overage_after, cap=row.cap_after, left=row.balance_after)
+    over = {tuple(one) for one in connection.execute(ended)}
+    for key, (used, overage, cap, left) in rows.items():
+        if key in over:
+            yield key[0], Counted(used=None, overage=0, cap=None, left=None)
+        else:
+            yield key[0], Counted(used=used, overage=overage, cap=cap, left=left)

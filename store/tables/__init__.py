@@ -2,6 +2,8 @@
 
 from store.tables.access import api_keys, customer_links, kept_answers, page_tokens
 from store.tables.actions import (
+    UNASKED,
+    UNDONE,
     actions,
     deliveries,
     failed_orders,
@@ -74,6 +76,8 @@ __all__ = [
     "RUNNING",
     "RUNNING_MEASURES",
     "STOPPED",
+    "UNASKED",
+    "UNDONE",
     "UNVIOLATED",
     "VIOLATED",
     "accounts",

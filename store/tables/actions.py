@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, Table
 
-from store.tables.metadata import metadata
+from store.tables.metadata import metadata, partial_index
 from store.types import Document, Instant, Line
 
 triggers = Table(
@@ -57,6 +57,9 @@ mails = Table(
     Column("written_at", Instant, index=True),
 )
 """Mails with their texts, for as long as these are kept."""
+UNASKED = mails.c.answer.is_(None)
+"""Of mails: no server was asked to take it."""
+partial_index("ix_mails_unasked", mails.c.written_at, where=UNASKED)
 
 mail_recipients = Table(
     "mail_recipients",
@@ -108,6 +111,9 @@ deliveries = Table(
     Column("due_at", Instant),
     Column("lane", Line),
     Column("tried_until", Instant),
+    Index(None, "status", "last_at"),
+    Index(None, "channel", "last_at"),
+    Index("ix_deliveries_channel_status", "channel", "status", "last_at"),
 )
 """What is sent to the outside, by the action's key: attempts, and what the receiver last said. What is in a lane goes
 in the order in which it was due, case by case; `tried_until`: an attempt is under way, or the next one awaited."""
@@ -141,7 +147,13 @@ tasks = Table(
     Column("done_at", Instant),
     Column("done_by", Line),
     Index(None, "assign_to", "due_at"),
+    Index(None, "at", "key"),
+    Index("ix_tasks_assign_to_at", "assign_to", "at", "key"),
+    Index(None, "account", "at", "key"),
 )
+UNDONE = tasks.c.done_at.is_(None)
+"""The condition of an index has to stand in a query just so, or the database does not use it."""
+partial_index("ix_tasks_at_undone", tasks.c.at, tasks.c.key, tasks.c.due_at, where=UNDONE)
 
 task_ticks = Table(
     "task_ticks",

@@ -49,6 +49,7 @@ ledger = Table(
     Index(None, "kind", "at"),
     Index(None, "reference", "case_id", "at"),
     Index("ix_ledger_period", "entitlement", "count", "period", "number"),
+    Index("ix_ledger_newest", "entitlement", "recorded_at", "count"),
 )
 """The rows of the entitlements' ledgers, by the count that wrote them. None is ever changed."""
 

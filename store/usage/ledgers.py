@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import ColumnElement, Connection, Select, func, literal, select
 
 from domain.feed.usage import UsageOutcome
 from domain.usage.effects import FailedUsageAction, UsageRecords
@@ -209,7 +209,14 @@ def _counts(connection: Connection, entitlement: str) -> list[str]:
 
 def newest_count(connection: Connection, entitlement: str) -> str:
     """The count of an entitlement that runs; empty where it has no ledger."""
-    return next(reversed(_counts(connection, entitlement)), "")
+    return connection.execute(newest_count_of(literal(entitlement))).scalar_one_or_none() or ""
+
+
+def newest_count_of(entitlement: ColumnElement[str]) -> Select[str]:
+    """The count of an entitlement that runs, as a part of a query; no row where it has no ledger."""
+    table = tables.ledger.alias("newest")
+    wanted = select(table.c["count"]).where(table.c.entitlement == entitlement)
+    return wanted.order_by(table.c.recorded_at.desc(), table.c["count"].desc()).limit(1)
 
 
 def _outcome(news: UsageRecords, failed: FailedUsageAction) -> UsageOutcome:

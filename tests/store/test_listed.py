@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import random
 import string
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from alembic import command
 from alembic.config import Config
+from rich.console import Console
 from sqlalchemy import select, text
 
 from domain.bounds import MOST_ATTRIBUTE_BYTES, cut_for_search
@@ -24,7 +26,9 @@ from domain.timeline.effects import Noted
 from domain.timeline.events import CaseClosed, ClockStopped, FieldsChanged, MilestoneCompleted
 from domain.timeline.machine import Case, Timeline
 from domain.timeline.plan import Plan
+from starters.operations import desk
 from starters.operations.desk import CaseOnDesk, Desk
+from starters.terminal import desk as terminal
 from store import Store, tables
 from store.cases.listing import CaseFilter
 from store.database import Database, _address, _engine
@@ -119,6 +123,28 @@ def test_a_list_has_the_time_that_is_left(store: Store) -> None:
     ]
     assert in_all == 3
     assert late.listed()[3] == T0 + 2 * HOUR
+
+
+def test_a_long_list_is_counted_no_further_than_anybody_needs(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is left out is a number up to a thousand; a store of very many cases is not walked for the rest of it."""
+    monkeypatch.setattr(desk, "COUNTED", 2)
+    monkeypatch.setattr(terminal, "COUNTED", 2)
+    said: dict[int, set[str]] = {}
+    for number in range(1, 5):
+        Kept(store, f"c-{number}")
+        for milestone in (None, "Resolution"):
+            which = CaseFilter(state="open", order="due", milestone=milestone)
+            found, in_all = Desk(store).cases(which, now=T0, limit=1)
+            written = Console(file=io.StringIO(), width=120, record=True)
+            written.print(terminal.desk_table(found, in_all, UTC, T0))
+            said.setdefault(number, set()).add(written.export_text().splitlines()[-1])
+    how_many = {number: [foot.split(", ")[0] for foot in feet] for number, feet in said.items()}
+    assert how_many == {
+        1: ["1 open case"],
+        2: ["the first 1 of 2 open cases"],
+        3: ["the first 1 of more than 2 open cases"],
+        4: ["the first 1 of more than 2 open cases"],
+    }
 
 
 def test_a_milestone_is_found_in_any_case_of_letters(store: Store) -> None:

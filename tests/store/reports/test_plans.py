@@ -6,10 +6,10 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import Any, Self
+from typing import Any
 
 import pytest
-from sqlalchemy import Connection, event, text
+from sqlalchemy import Connection
 
 from activities.reports.customer_page import reports_of
 from activities.reports.making import ReportWish, export_overrides
@@ -17,6 +17,7 @@ from domain.catalog.declarations import Catalog
 from domain.reports.result import ReportKind
 from domain.timeline.events import ClockStopped, FieldsChanged
 from store import Store, tables
+from tests.store.asked import Asked
 from tests.store.reports.test_reporting import CATALOG, T0, _override, case, report, store
 
 __all__ = ["store"]
@@ -88,37 +89,6 @@ def _of_another(row: dict[str, Any], number: int) -> dict[str, Any]:
     if row.get("entitlement"):
         named |= {"entitlement": f"e{number}"} | ({"case_id": f"e{number}"} if row.get("case_id") == "gold" else {})
     return {name: named.get(name, f"a{number}" if name == "account" else value) for name, value in row.items()}
-
-
-class Asked:
-    """What a store asks its database, in a context."""
-
-    def __init__(self, store: Store) -> None:
-        self.store, self.statements = store, dict[str, Any]()
-
-    def __enter__(self) -> Self:
-        event.listen(self.store._database._engine, "before_cursor_execute", self._listen)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        event.remove(self.store._database._engine, "before_cursor_execute", self._listen)
-
-    def _listen(self, _c: Any, _u: Any, statement: str, parameters: Any, *_: Any) -> None:
-        if statement.startswith(("SELECT", "WITH")):
-            self.statements[statement] = parameters
-
-    def plans(self) -> dict[str, str]:
-        """Of each statement, how it is carried out."""
-        return {statement: _plan(self.store, statement, given) for statement, given in self.statements.items()}
-
-
-def _plan(store: Store, statement: str, parameters: Any) -> str:
-    with store._database.read() as connection:
-        if connection.dialect.name == "sqlite":
-            rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
-            return "\n".join(row[3] for row in rows)
-        connection.execute(text("SET LOCAL enable_seqscan = off"))
-        return "\n".join(row[0] for row in connection.exec_driver_sql(f"EXPLAIN {statement}", parameters))
 
 
 def read_through(plan: str) -> list[str]:
