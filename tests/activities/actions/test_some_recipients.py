@@ -16,8 +16,8 @@ from activities.actions.outside import Outside
 from activities.actions.redelivering import Redelivering
 from activities.delivery.means import Means
 from activities.rendering.renderer import Renderer
-from domain.delivery.schedule import MOST_ATTEMPTS, delay_after
 from domain.delivery.naming import UNNAMED, without_addresses
+from domain.delivery.schedule import MOST_ATTEMPTS, delay_after
 from domain.messages.redelivery import RedeliveryOrder
 from store import Store
 from store.values import Delivery
