@@ -20,8 +20,18 @@ T0 = datetime(2025, 6, 9, 13, 0, tzinfo=UTC)
 TODAY = date(2025, 6, 9)
 NAMES = [f"e-{number}" for number in range(12)]
 ENDED: dict[str, Any] = {
-    "number": 1, "first_day": None, "ended_at": T0, "used": 9, "overage": 0, "cap": 10, "carried": 0,
-    "unused": 1, "carried_over": 0, "overflows": 0, "again": False, "ends_term": False,
+    "number": 1,
+    "first_day": None,
+    "ended_at": T0,
+    "used": 9,
+    "overage": 0,
+    "cap": 10,
+    "carried": 0,
+    "unused": 1,
+    "carried_over": 0,
+    "overflows": 0,
+    "again": False,
+    "ends_term": False,
 }
 Rows = dict[str, list[tuple[str, LedgerRow]]]
 
