@@ -187,8 +187,9 @@ class CaseListing:
         """How many cases a list has on all its pages, counted no further than this: a count costs as each of them."""
         with self._database.read() as connection:
             counted = 0
-            for part in _in_order(which, None):
-                some = part.order_by(None).limit(up_to - counted).subquery()
+            for part in [_having(which).distinct()] if which.is_of_milestones else _in_order(which, None):
+                ids = part.with_only_columns(_CASES.c.case_id, maintain_column_froms=True).order_by(None)
+                some = ids.limit(up_to - counted).subquery()
                 counted += connection.execute(select(func.count()).select_from(some)).scalar_one()
             return counted
 
@@ -279,13 +280,25 @@ def _violated(which: CaseFilter) -> list[ColumnElement[bool]]:
 
 
 def _by_milestone(which: CaseFilter, after: Position | None) -> Select[Any]:
-    """Cases with an open milestone that is asked for, each once, with the one that is due first.
+    """Cases with an open milestone that is asked for, each once, with the one that is due first."""
+    table, other = _MILESTONES.c, _MILESTONES.alias("other")
+    order = ("process", "milestone", "occurrence")
+    is_next = tuple_(*(other.c[name] for name in order)) < tuple_(*(table[name] for name in order))
+    is_earlier = or_(other.c.target_at < table.target_at, and_(other.c.target_at == table.target_at, is_next))
+    same = (other.c.case_id == table.case_id, _is_open(other), *_of_milestone(which, other.c, by_index=False))
+    wanted = _having(which).where(~exists().where(*same, is_earlier))
+    if after is not None:
+        wanted = wanted.where(tuple_(table.target_at, table.case_id) > _literal(after))
+    return wanted.order_by(table.target_at, table.case_id)
+
+
+def _having(which: CaseFilter) -> Select[Any]:
+    """Cases with an open milestone that is asked for, as often as they have one.
 
     Databases guess badly how many milestones there are of a name: what is looked up by its case, or by the index of
     another column, has conditions (`_unindexed`) by which no index is chosen.
     """
-    table, other = _MILESTONES.c, _MILESTONES.alias("other")
-    columns = [_CASES.c[name] for name in _SHOWN]
+    table, columns = _MILESTONES.c, [_CASES.c[name] for name in _SHOWN]
     few = any(one is not None for one in (which.account, which.accounts, which.owner, which.priority))
     wanted = (
         select(*columns, table.target_at.label("due_at"), table.milestone.label("due_milestone"))
@@ -293,16 +306,7 @@ def _by_milestone(which: CaseFilter, after: Position | None) -> Select[Any]:
         .where(tables.OPEN_MILESTONE, table.target_at.isnot(None), *_of_milestone(which, table, by_index=not few))
         .where(*_of_case(which))
     )
-    if few:
-        wanted = wanted.where(tables.RUNNING)
-    order = ("process", "milestone", "occurrence")
-    is_next = tuple_(*(other.c[name] for name in order)) < tuple_(*(table[name] for name in order))
-    is_earlier = or_(other.c.target_at < table.target_at, and_(other.c.target_at == table.target_at, is_next))
-    same = (other.c.case_id == table.case_id, _is_open(other), *_of_milestone(which, other.c, by_index=False))
-    wanted = wanted.where(~exists().where(*same, is_earlier))
-    if after is not None:
-        wanted = wanted.where(tuple_(table.target_at, table.case_id) > _literal(after))
-    return wanted.order_by(table.target_at, table.case_id)
+    return wanted.where(tables.RUNNING) if few else wanted
 
 
 def _of_milestone(which: CaseFilter, table: Any, *, by_index: bool) -> list[ColumnElement[bool]]:

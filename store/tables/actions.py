@@ -148,8 +148,8 @@ tasks = Table(
     Column("done_by", Line),
     Index(None, "assign_to", "due_at"),
     Index(None, "at", "key"),
-    Index("ix_tasks_assign_to_at", "assign_to", "at", "key"),
-    Index(None, "account", "at", "key"),
+    Index("ix_tasks_assign_to_at", "assign_to", "at", "key", "done_at"),
+    Index("ix_tasks_account_at", "account", "at", "key", "done_at"),
 )
 UNDONE = tasks.c.done_at.is_(None)
 """The condition of an index has to stand in a query just so, or the database does not use it."""

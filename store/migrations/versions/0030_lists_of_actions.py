@@ -11,8 +11,8 @@ depends_on = None
 _UNDONE, _UNASKED = sa.text("done_at IS NULL"), sa.text("answer IS NULL")
 _NEW = {
     "ix_tasks_at_key": ("tasks", ["at", "key"]),
-    "ix_tasks_assign_to_at": ("tasks", ["assign_to", "at", "key"]),
-    "ix_tasks_account_at_key": ("tasks", ["account", "at", "key"]),
+    "ix_tasks_assign_to_at": ("tasks", ["assign_to", "at", "key", "done_at"]),
+    "ix_tasks_account_at": ("tasks", ["account", "at", "key", "done_at"]),
     "ix_deliveries_status_last_at": ("deliveries", ["status", "last_at"]),
     "ix_deliveries_channel_last_at": ("deliveries", ["channel", "last_at"]),
     "ix_deliveries_channel_status": ("deliveries", ["channel", "status", "last_at"]),
