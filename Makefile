@@ -56,7 +56,8 @@ versions: ## run the tests on other Pythons: make versions PYTHONS="python3.12 p
 		$(MAKE) --no-print-directory VENV=".venvs/$$(basename "$$python")" PYTHON="$$python" test; done
 
 test-hostile: setup ## run the tests of the workflows with workers that keep nothing in memory
-	@MILEPOST_HOSTILE=1 $(BIN)/python -m pytest --numprocesses $(TESTING) --max-worker-restart 0 --dist loadfile \
+	@MILEPOST_HOSTILE=1 MILEPOST_LONGEST_TEST=3600 $(BIN)/python -m pytest --numprocesses $(TESTING) \
+		--max-worker-restart 0 --dist loadfile -o faulthandler_timeout=3600 \
 		tests/workflows tests/starters tests/siege/test_hostile.py $(ARGS)
 
 SEED ?= 1
@@ -121,7 +122,8 @@ real-cases: setup ## run random cases through real workflows, and hold every rep
 		-k "end_as_the_timeline_says or the_events_tell" $(ARGS)
 
 abuse: setup ## send every ugly value to every message of running workflows (many minutes)
-	@MILEPOST_ABUSE=all $(BIN)/python -m pytest --numprocesses $(TESTING) --max-worker-restart 0 --dist load tests/abuse $(ARGS)
+	@MILEPOST_ABUSE=all MILEPOST_LONGEST_TEST=3600 $(BIN)/python -m pytest --numprocesses $(TESTING) \
+		--max-worker-restart 0 --dist load -o faulthandler_timeout=3600 tests/abuse $(ARGS)
 
 check: $(VENV)/.installed ## lint, format, types, who may import whom, and the links and commands of the pages
 	@$(BIN)/ruff check
