@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING
 
+from domain.delivery.naming import UNNAMED
 from domain.wording import plural, second
 
 if TYPE_CHECKING:
@@ -91,14 +92,21 @@ def _delivered_again(one: Redelivery, zone: tzinfo) -> str:
     return f"{asked}; {became}{tries}{f': {one.answer}' if one.answer else ''}"
 
 
-def failed_lines(failed: Sequence[StoredAction], zone: tzinfo) -> list[str]:
-    """Actions that failed for good, two lines each: whose, when and why, and the key to retry it by."""
+def failed_lines(failed: Sequence[StoredAction], zone: tzinfo, answers: Mapping[str, str]) -> list[str]:
+    """Actions that failed for good, two lines each: whose, when and why, and the key to retry it by.
+
+    Args:
+        failed: in their order.
+        zone: in which instants are shown.
+        answers: what was last said of their deliveries, by their keys: to whom, which the reason itself leaves out.
+    """
     lines: list[str] = []
     for one in failed:
         whose = "entitlement" if one.entitlement else "case"
         foreign = f" ({one.external_id})" if one.external_id else ""
         at = second(one.failed_at, zone) if one.failed_at else "at some time"
-        lines += [f"{at}  {whose} {one.case_id}{foreign}: {one.error}", f"    {one.key}"]
+        why = answers.get(one.key, one.error) if UNNAMED in (one.error or "") else one.error
+        lines += [f"{at}  {whose} {one.case_id}{foreign}: {why}", f"    {one.key}"]
     return lines
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
@@ -17,6 +18,8 @@ from store.values import Delivery, SentRequest
 
 _NEW = {"status": "waits", "attempts": 0, "answer": "", "last_at": None}
 _OUT_OF_TURN = {"lane": None, "tried_until": None}
+_AT_ONCE = 500
+"""Keys that a query has."""
 
 
 class Turn(NamedTuple):
@@ -153,6 +156,15 @@ class Deliveries:
         with self._database.read() as connection:
             found = connection.execute(select(table).where(table.c.key == key)).mappings().first()
         return None if found is None else read_stored(Delivery, dict(found))
+
+    def answers(self, keys: Sequence[str]) -> dict[str, str]:
+        """What was last said of some deliveries, by their keys; without those that are not on record."""
+        table, found = tables.deliveries.c, dict[str, str]()
+        with self._database.read() as connection:
+            for begin in range(0, len(keys), _AT_ONCE):
+                wanted = select(table.key, table.answer).where(table.key.in_(keys[begin : begin + _AT_ONCE]))
+                found |= {row.key: row.answer for row in connection.execute(wanted)}
+        return found
 
     def arrived_at(self, endpoint: str, since: datetime) -> list[str]:
         """The keys of what has arrived at an endpoint since an instant, in the order in which it was due."""

@@ -55,7 +55,8 @@ def actions(
     with stored() as store:
         if case is None:
             found = all_failed(store, since, kind)
-            lines = failed_lines(found, zones.shown(zones.of_account())) or ["no action has failed for good"]
+            answers = store.deliveries.answers([one.key for one in found])
+            lines = failed_lines(found, zones.shown(zones.of_account()), answers) or ["no action has failed for good"]
         else:
             store.cases.get(case)  # says so itself if there is none
             lines = action_lines(store, case, zones.shown(zones.of_case(case))) or [f"case {case} has had no actions"]

@@ -53,6 +53,9 @@ async def test_an_action_that_reached_only_some_has_failed(client: Client, tmp_p
                 why = f"refused for now for {BO}: {LATER}; {ANN} has it"
                 for said in (listed, failed):
                     assert why in " ".join(said.split())
+                [told] = [event.data for event in store.feed.read().events if "failed" in event.type]
+                assert f"refused for now for (address): {LATER}; (address) has it" in str(told)
+                assert "@" not in str(told), "the feed is kept for good"
                 assert f"email to {ANN}, {BO}: {case} is late (failed)" in " ".join(listed.split())
                 assert [address for address, _ in picky.got] == [ANN]
                 picky.refuses = {}

@@ -46,7 +46,7 @@ def test_an_action_names_its_case_as_another_system_does(filled: Store) -> None:
     failed = filled.actions.failed()
     assert {one.case_id: one.external_id for one in failed} == {OURS: FOREIGN, "4711": None}
     assert [one.external_id for one in filled.actions.of_case(OURS)] == [FOREIGN]
-    lines = failed_lines(failed, UTC)
+    lines = failed_lines(failed, UTC, {})
     assert any(f"case {OURS} ({FOREIGN}): no such host" in line for line in lines)
     assert any("case 4711: no such host" in line for line in lines)
     [plain] = [one for one in failed if one.case_id == "4711"]
