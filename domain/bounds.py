@@ -30,8 +30,9 @@ MOST_MILESTONES = 200
 """Of one process."""
 MOST_EXTENSIONS = 100
 """Of one milestone instance, each with who asked for it and why."""
-MOST_PROCESS_BYTES = 256 * 1024
-"""Of one process, as JSON. It is part of a case's plan, as what follows is: the server takes 2 MB of a case at once."""
+MOST_PROCESS_BYTES = 512 * 1024
+"""Of one process, as JSON: 200 milestones of ten triggers, each with an action, have room. It is part of a case's plan,
+as what follows is: the server takes 2 MB of a case at once."""
 MOST_ENTITLEMENT_BYTES = 128 * 1024
 """Of what criteria see of one entitlement, as JSON."""
 MOST_DECLARED_BYTES = 128 * 1024

@@ -1,7 +1,7 @@
 """How large what a catalog declares makes the plan of a case, which travels with it from run to run.
 
-The server takes 2 MB of a case at once: its plan, its state and its fields. What is bounded here leaves half of that to
-the state.
+The server takes 2 MB of a case at once: its plan, its state and its fields. What is bounded here leaves 700 KB to these
+two, if everything that is declared is as large as it may be.
 """
 
 from __future__ import annotations
