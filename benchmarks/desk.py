@@ -41,8 +41,6 @@ BOUND = 50
 T0 = datetime(2025, 6, 9, 13, tzinfo=UTC)
 AT_ONCE = 5000
 CAP = 4000
-MOST = 1000
-"""Tasks that the command line shows at once."""
 PRIORITIES = ("Critical", "High", "Moderate", "Low")
 
 ASKED: dict[str, dict[str, Any]] = {
@@ -65,12 +63,12 @@ ASKED: dict[str, dict[str, Any]] = {
 
 
 LISTED: dict[str, Callable[[Store], object]] = {
-    "tasks": lambda store: store.tasks.find(limit=MOST),
-    "tasks: open": lambda store: store.tasks.find(done=False, limit=MOST),
-    "tasks: open, of one": lambda store: store.tasks.find(done=False, owner="o-7", limit=MOST),
-    "tasks: of an account": lambda store: store.tasks.find(account="a-7", limit=MOST),
-    "tasks: open, a big account": lambda store: store.tasks.find(done=False, account="big", limit=MOST),
-    "tasks: due before": lambda store: store.tasks.find(done=False, due_before=T0 + timedelta(hours=4), limit=MOST),
+    "tasks": lambda store: store.tasks.find(limit=51),
+    "tasks: open": lambda store: store.tasks.find(done=False, limit=51),
+    "tasks: open, of one": lambda store: store.tasks.find(done=False, owner="o-7", limit=51),
+    "tasks: of an account": lambda store: store.tasks.find(account="a-7", limit=51),
+    "tasks: open, a big account": lambda store: store.tasks.find(done=False, account="big", limit=51),
+    "tasks: due before": lambda store: store.tasks.find(done=False, due_before=T0 + timedelta(hours=4), limit=51),
     "outbox": lambda store: store.outbox.newest(limit=50),
     "outbox: mails": lambda store: store.outbox.newest(channel="email", limit=50),
     "outbox: rare kind": lambda store: store.outbox.newest(channel="outbound_message", limit=50),

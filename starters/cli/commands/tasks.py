@@ -20,6 +20,7 @@ app = typer.Typer(
     "Example: milepost tasks --open --owner desk --due-before 2026-12-01T18:00Z",
 )
 Key = Annotated[str, argument("KEY", "Of the task; tasks lists it.")]
+USUAL = 50
 MOST = 1000
 
 
@@ -41,6 +42,7 @@ def _list(
         str | None,
         option("--due-before", "TIME", "Only those to be done before then."),
     ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=MOST, metavar="N", help="At most so many.")] = USUAL,
     as_json: Annotated[bool, typer.Option("--json", help="Print them as JSON.")] = False,
 ) -> None:
     if context.invoked_subcommand is not None:
@@ -56,17 +58,19 @@ def _list(
             owner=owner,
             account=account,
             due_before=arguments.instant(due_before, "--due-before", zones.of_account(account)) if due_before else None,
-            limit=MOST,
+            limit=limit + 1,
         )
         if (account or case) and not found:
             store.names.check(account=account, subject=case)
+    found, more = found[:limit], len(found) > limit
     if as_json:
         typer.echo(json.dumps([task.model_dump(mode="json") for task in found], indent=2))
-        return
-    for line in task_lines(found, now=datetime.now(UTC), zone=zones.shown(zones.of_account(account))) or ["no task"]:
-        typer.echo(line)
-    if len(found) == MOST:
-        typer.echo(f"milepost: there may be more than these {MOST}; narrow them down by an option", err=True)
+    else:
+        zone = zones.shown(zones.of_account(account))
+        for line in task_lines(found, now=datetime.now(UTC), zone=zone) or ["no task"]:
+            typer.echo(line)
+    if more:
+        typer.echo(f"milepost: there are more than these {limit}; narrow them down, or give --limit", err=True)
 
 
 @app.command()

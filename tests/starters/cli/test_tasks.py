@@ -39,6 +39,15 @@ def test_tasks_are_listed(desk: dict[str, str]) -> None:
     ]
 
 
+def test_the_first_tasks_of_many_say_that_there_are_more(desk: dict[str, str]) -> None:
+    """As text and as JSON; all of them say nothing."""
+    for options in ([], ["--json"]):
+        run = milepost("tasks", "--limit", "2", *options, env=desk)
+        assert [key in run.stdout for key in (LATE, AHEAD, DONE)] == [True, True, False]
+        assert run.stderr == "milepost: there are more than these 2; narrow them down, or give --limit\n"
+        assert milepost("tasks", "--limit", "3", *options, env=desk).stderr == ""
+
+
 @pytest.mark.parametrize(
     ("options", "keys"),
     [
