@@ -184,7 +184,7 @@ class CaseListing:
         return CasePage(cases, None if is_last or not cases else _position(which, cases[-1]))
 
     def count(self, which: CaseFilter, *, up_to: int) -> int:
-        """How many cases a list has on all its pages, counted no further than this: a count costs as each of them."""
+        """How many cases a list has on all its pages; `up_to`, if there are as many or more."""
         with self._database.read() as connection:
             counted = 0
             for part in [_having(which).distinct()] if which.is_of_milestones else _in_order(which, None):
